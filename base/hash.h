@@ -1,0 +1,48 @@
+/*
+ * base/hash.h - digests by OpenSSL, and a fast hash for tables.
+ */
+#ifndef BASE_HASH_H
+#define BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    SHA256_BYTES = 32,
+    DIGEST_TEXT_BYTES = 2 * SHA256_BYTES + 1,
+    ID_BYTES = 16,                    /* of a digest kept as an id: 128 bits */
+    ID_TEXT_BYTES = 2 * ID_BYTES + 1, /* as hexadecimal text with its NUL */
+};
+
+/* A running SHA-256 (FIPS 180-4). Each part is preceded by its length, so that ("a","bc") and ("ab","c") differ. */
+struct digest;
+
+struct digest *digest_new(void);
+void digest_free(struct digest *d);
+void digest_start(struct digest *d);
+void digest_part(struct digest *d, const char *bytes, size_t length);
+void digest_raw(struct digest *d, const char *bytes, size_t length); /* without the length */
+void digest_end(struct digest *d, unsigned char out[SHA256_BYTES]);
+void digest_end_id(struct digest *d, char out[ID_TEXT_BYTES]);
+
+/* HMAC-SHA-256 (RFC 2104) of one message, cut to 128 bits, as text. */
+void hash_keyed_id(const unsigned char *key, size_t key_length, const char *bytes, size_t length,
+                   char out[ID_TEXT_BYTES]);
+
+/* The same for many messages under one key, which costs a fifth each. One thread at a time. */
+struct keyed_hash;
+
+struct keyed_hash *keyed_hash_new(const unsigned char *key, size_t key_length);
+void keyed_hash_free(struct keyed_hash *k);
+void keyed_hash_id(struct keyed_hash *k, const char *bytes, size_t length, char out[ID_TEXT_BYTES]);
+
+/* out holds 2 * length + 1 bytes. */
+void hash_hex(const unsigned char *bytes, size_t length, char *out);
+
+/* FNV-1a, 64 bit (Fowler, Noll, Vo): for tables of trusted size only. */
+uint64_t hash_table(const char *bytes, size_t length);
+
+/* Unpredictable bytes from the system; ends the process where there are none. */
+void random_secret(unsigned char *out, size_t length);
+
+#endif

@@ -1,0 +1,69 @@
+#include "config/verb.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+
+/* argv[index] and, where it has one, its value in the next word are gone. */
+static void take_out(struct verb_call *call, int index, int count)
+{
+    for (int i = index; i + count < call->argc; i++)
+        call->argv[i] = call->argv[i + count];
+    call->argc -= count;
+}
+
+bool verb_option(struct verb_call *call, const char *name, const char **value)
+{
+    size_t length = strlen(name);
+
+    for (int i = 0; i < call->argc && !text_same(call->argv[i], "--"); i++) {
+        const char *word = call->argv[i];
+
+        if (!text_starts(word, "--"))
+            continue;
+        word += 2;
+        if (text_same(word, name)) {
+            bool has_value = value && i + 1 < call->argc;
+
+            if (value)
+                *value = has_value ? call->argv[i + 1] : NULL;
+            take_out(call, i, has_value ? 2 : 1);
+            return true;
+        }
+        if (value && text_starts(word, name) && word[length] == '=') {
+            *value = word + length + 1;
+            take_out(call, i, 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void say(const char *verb, const char *text, const char *more)
+{
+    struct buf line = BUF_INIT;
+
+    buf_printf(&line, "crier %s: ", verb);
+    text_add_escaped(&line, text, strlen(text), 1024);
+    buf_printf(&line, "\n%s", more);
+    fwrite(line.data, 1, line.length, stderr);
+    buf_release(&line);
+}
+
+int verb_failed(const char *verb, const struct error *err)
+{
+    say(verb, err->text, "");
+    return error_exit_code(err);
+}
+
+int verb_usage(const char *verb, const char *what)
+{
+    struct buf help = BUF_INIT;
+
+    buf_printf(&help, "Try: crier %s --help\n", verb);
+    say(verb, what, help.data);
+    buf_release(&help);
+    return EXIT_USAGE;
+}

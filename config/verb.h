@@ -1,0 +1,38 @@
+/*
+ * config/verb.h - one verb of the command line: a row in main's table and a function in the layer it belongs to.
+ */
+#ifndef CONFIG_VERB_H
+#define CONFIG_VERB_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "config/settings.h"
+
+struct verb_call {
+    const char *config_path;
+    const struct settings *settings; /* NULL where the verb's row says it needs none */
+    const struct config_outside *outside;
+    bool json, dry_run;
+    int argc; /* what follows the verb, options common to all taken out */
+    char **argv;
+};
+
+struct verb {
+    const char *name, *arguments, *help; /* arguments and help for --help, help one line */
+    const char *more;                    /* further lines of --help, or NULL */
+    bool needs_settings;
+    int (*run)(struct verb_call *call); /* an exit code; speaks to the operator itself */
+};
+
+/*
+ * Takes "--name value" or "--name=value" (or, with value NULL, "--name") out of argv.
+ * False: not given. A missing value is a usage error: *value is NULL and true is returned.
+ */
+bool verb_option(struct verb_call *call, const char *name, const char **value);
+
+/* "crier VERB: text" on standard error; returns the exit code that fits. */
+int verb_failed(const char *verb, const struct error *err);
+int verb_usage(const char *verb, const char *what);
+
+#endif

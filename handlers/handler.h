@@ -1,0 +1,65 @@
+/*
+ * handlers/handler.h - what a handler is: a struct of functions, its keys, and one line in handlers/registry.c.
+ *
+ * handle gets a batch and gives every delivery an outcome. What it does must be safe to repeat: after a crash the same
+ * events come again. Deliveries that have an outcome already are not the handler's. It returns false (ERROR_AGAIN) when
+ * its peer is away or refuses as a whole: deliveries that have an outcome by then keep it, the others stay in hand, the
+ * handler pauses and gets them again; no event loses a try. Memory that a pass needs comes from the batch's arena.
+ */
+#ifndef HANDLERS_HANDLER_H
+#define HANDLERS_HANDLER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attrs.h"
+#include "base/error.h"
+#include "config/settings.h"
+#include "indexer/bulk.h"
+#include "indexer/client.h"
+#include "notifier/batch.h"
+
+struct handler {
+    const struct handler_type *type;
+    const struct settings *settings;
+    const struct handler_settings *common; /* what every handler has: name, queue, batch ... */
+    const void *options;                   /* the struct that type->keys describes */
+    struct client *client;                 /* this lane's own */
+    void *state;                           /* the handler's, made by open */
+};
+
+struct handler_type {
+    const char *name, *help;
+    const struct config_key *keys; /* rows that fill its own struct of options */
+    size_t size;                   /* of that struct */
+    unsigned traits;               /* KIND_... */
+
+    /* Whether the options fit together, for `crier check`. NULL: each is good by itself. */
+    bool (*check)(const void *options, struct error *err);
+
+    /* Before the first event, by one lane: templates and the like. NULL: nothing to do. Safe to repeat. */
+    bool (*install)(struct handler *h, struct error *err);
+    bool (*open)(struct handler *h, struct error *err);
+    bool (*handle)(struct handler *h, struct batch *in, struct error *err);
+    void (*close)(struct handler *h); /* also after an open that failed */
+};
+
+/* One instance, for one lane. The client is the handler's own. NULL: ERROR_CONFIG. */
+struct handler *handler_new(const struct settings *s, const struct handler_settings *hs, struct error *err) must_check;
+void handler_free(struct handler *h);
+
+/* The check of a type as one of its [handler] section. */
+bool handler_check(const void *handler_settings, struct error *err);
+
+/*
+ * The index template of what a handler writes, for its install: named for the pattern, so that handlers which share
+ * one share the template. What was installed is said in the log; so is a template that drifted, which is also counted.
+ */
+struct template;
+bool handler_install_template(struct handler *h, const struct template *index, const char *body,
+                              struct error *err) must_check;
+
+/* The outcome that a bulk's item means for the event behind it; OUTCOME_NONE for one that was not sent. */
+void handler_settle(struct batch *b, struct delivery *d, const struct bulk_item *item);
+
+#endif

@@ -1,0 +1,45 @@
+#include "handlers/registry.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "handlers/audit.h"
+#include "handlers/denormalize.h"
+#include "handlers/statistics.h"
+
+/* The only list. A new handler type is a file that defines one of these, and a word here. */
+static const struct handler_type *const types[] = {
+    &audit_handler,
+    &denormalize_handler,
+    &statistics_handler,
+};
+
+const struct handler_type *handler_type_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(types); i++)
+        if (strcmp(types[i]->name, name) == 0)
+            return types[i];
+    return NULL;
+}
+
+static struct config_kind kinds[ARRAY_LENGTH(types) + 1];
+
+static void fill_kinds(void)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(types); i++)
+        kinds[i] = (struct config_kind){
+            .name = types[i]->name,
+            .help = types[i]->help,
+            .keys = types[i]->keys,
+            .size = types[i]->size,
+            .traits = types[i]->traits,
+        };
+}
+
+const struct config_kind *handler_kinds(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, fill_kinds);
+    return kinds;
+}

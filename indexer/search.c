@@ -1,0 +1,269 @@
+#include "indexer/search.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/json.h"
+
+#define KEEP_ALIVE "2m"
+
+enum { REOPEN_MOST = 3 /* in a row */ };
+
+/*
+ * Pages follow _seq_no: every shard counts its own writes, so a number may come once from each shard, and a page may
+ * end between equals. Those at its end are left to the next page. A document written meanwhile only moves on, so a
+ * point in time that expired is opened anew at the same place and nothing is passed over.
+ */
+struct search {
+    struct client *client;
+    char *index; /* without the prefix */
+    json_t *query;
+    size_t page_size;
+    char *point;   /* the point in time; NULL: not open */
+    int64_t after; /* the highest _seq_no that is wholly read; -1: none */
+    json_t *hits;  /* the page lent */
+    bool ended;
+};
+
+/* A POST to /INDEX/verb; *answer is the caller's. */
+static bool post_to_index(struct client *c, const char *index, const char *verb, const json_t *body, json_t **answer,
+                          bool *missing, struct error *err)
+{
+    struct buf path = BUF_INIT;
+    bool ok;
+
+    buf_add_char(&path, '/');
+    http_add_segment(&path, client_prefix(c), strlen(client_prefix(c)));
+    http_add_segment(&path, index, strlen(index));
+    buf_add_text(&path, verb);
+    ok = client_json(c, "POST", path.data, body, answer, missing, err) || error_in(err, "%s", path.data);
+    buf_release(&path);
+    return ok;
+}
+
+struct search *search_open(struct client *c, const char *index, const json_t *query, size_t page_size)
+{
+    struct search *s = xcalloc(1, sizeof *s);
+
+    s->client = c;
+    s->index = xstrdup(index);
+    s->query = json_incref((json_t *)(uintptr_t)query);
+    s->page_size = page_size;
+    s->after = -1;
+    return s;
+}
+
+/* ------------------------------------------------------------------------------------------ the point in time */
+
+static bool open_point(struct search *s, struct error *err)
+{
+    const char *id;
+    json_t *answer;
+
+    if (!post_to_index(s->client, s->index,
+                       "/_search/point_in_time?keep_alive=" KEEP_ALIVE
+                       "&allow_no_indices=false&allow_partial_pit_creation=false",
+                       NULL, &answer, &s->ended, err))
+        return false;
+    id = json_member_text(answer, "pit_id", NULL);
+    if (id)
+        s->point = xstrdup(id);
+    json_decref(answer);
+    return s->ended || s->point || error_set(err, ERROR_AGAIN, "OpenSearch opened no point in time");
+}
+
+/* Best effort: what is not closed expires. */
+static void close_point(struct search *s)
+{
+    struct error err;
+    json_t *body, *answer;
+
+    if (!s->point)
+        return;
+    body = json_pack("{s:[s]}", "pit_id", s->point);
+    if (client_json(s->client, "DELETE", "/_search/point_in_time", body, &answer, NULL, &err))
+        json_decref(answer);
+    json_decref(body);
+    free(s->point);
+    s->point = NULL;
+}
+
+void search_close(struct search *s)
+{
+    if (!s)
+        return;
+    close_point(s);
+    json_decref(s->hits);
+    json_decref(s->query);
+    free(s->index);
+    free(s);
+}
+
+/* ---------------------------------------------------------------------------------------------- page by page */
+
+static json_t *page_request(const struct search *s)
+{
+    json_t *request = json_pack("{s:b, s:b, s:b}", "seq_no_primary_term", 1, "version", 1, "track_total_hits", 0);
+
+    json_object_set_new(request, "size", json_integer((json_int_t)s->page_size));
+    json_object_set_new(request, "pit", json_pack("{s:s, s:s}", "id", s->point, "keep_alive", KEEP_ALIVE));
+    json_object_set(request, "query", s->query);
+    json_object_set_new(request, "sort", json_pack("[{s:s}]", "_seq_no", "asc"));
+    if (s->after >= 0)
+        json_object_set_new(request, "search_after", json_pack("[I]", (json_int_t)s->after));
+    return request;
+}
+
+/* Takes the page out of the answer; *expired instead where the point in time is gone. */
+static bool read_page(struct search *s, bool *expired, struct error *err)
+{
+    static const char path[] = "/_search?allow_partial_search_results=false";
+    json_t *request = page_request(s), *answer;
+    bool ok = client_json(s->client, "POST", path, request, &answer, expired, err);
+
+    if (!ok && err->kind == ERROR_INPUT) {
+        json_object_set_new(request, "_source", json_false());
+        ok = client_json(s->client, "POST", path, request, &answer, expired, err);
+    }
+    json_decref(request);
+    if (!ok || *expired)
+        return ok;
+    json_decref(s->hits);
+    s->hits = json_incref(json_object_get(json_object_get(answer, "hits"), "hits"));
+    json_decref(answer);
+    return json_is_array(s->hits) || error_set(err, ERROR_AGAIN, "OpenSearch answers a search without hits");
+}
+
+static int64_t number_of(const json_t *hit)
+{
+    return json_integer_value(json_object_get(hit, "_seq_no"));
+}
+
+/* Leaves the last number's hits to the next page, as other shards may hold more of them. False: they are all equal. */
+static bool leave_last_number(struct search *s)
+{
+    size_t count = json_array_size(s->hits);
+    int64_t last = number_of(json_array_get(s->hits, count - 1));
+
+    while (count > 0 && number_of(json_array_get(s->hits, count - 1)) == last)
+        count--;
+    if (count == 0)
+        return false;
+    while (json_array_size(s->hits) > count)
+        json_array_remove(s->hits, json_array_size(s->hits) - 1);
+    s->after = last - 1;
+    return true;
+}
+
+/* A point in time that expired, or went with its node, is opened anew. */
+static bool next_page(struct search *s, struct error *err)
+{
+    bool expired = true;
+
+    for (int tries = 0; expired && tries < REOPEN_MOST; tries++) {
+        if (!s->point && !open_point(s, err))
+            return false;
+        if (s->ended)
+            return true;
+        if (!read_page(s, &expired, err))
+            return false;
+        if (expired) {
+            free(s->point);
+            s->point = NULL;
+        }
+    }
+    return !expired || error_set(err, ERROR_AGAIN, "OpenSearch forgets its points in time at once");
+}
+
+bool search_next(struct search *s, const json_t **hits, struct error *err)
+{
+    *hits = NULL;
+    while (!s->ended) {
+        if (!next_page(s, err))
+            return error_in(err, "search in %s", s->index);
+        if (s->ended)
+            break;
+        if (json_array_size(s->hits) < s->page_size) {
+            s->ended = true;
+            close_point(s);
+        } else if (!leave_last_number(s)) {
+            s->page_size *= 2; /* more shards than hits in a page */
+            continue;
+        }
+        if (json_array_size(s->hits) > 0)
+            *hits = s->hits;
+        break;
+    }
+    return true;
+}
+
+/* --------------------------------------------------------------------------------------------- single requests */
+
+bool search_refresh(struct client *c, const char *index, struct error *err)
+{
+    json_t *answer;
+    bool missing, ok = post_to_index(c, index, "/_refresh", NULL, &answer, &missing, err);
+
+    json_decref(answer);
+    return ok;
+}
+
+/* A document that was not looked for because its index is missing is not found; one that could not be read is an error.
+ */
+static bool settle_doc(json_t *doc, struct error *err)
+{
+    const json_t *error = json_object_get(doc, "error");
+    struct buf words = BUF_INIT;
+
+    if (!error)
+        return true;
+    if (strcmp(json_member_text(error, "type", ""), "index_not_found_exception") == 0) {
+        json_object_set_new(doc, "found", json_false());
+        return true;
+    }
+    client_add_reason(error, &words);
+    error_set(err, ERROR_AGAIN, "OpenSearch: document %s: %s", json_member_text(doc, "_id", ""), words.data);
+    buf_release(&words);
+    return false;
+}
+
+static json_t *documents_request(const json_t *const *hits, size_t count)
+{
+    static const char *const names[][2] = {
+        {"_index",   "_index" },
+        {"_id",      "_id"    },
+        {"_routing", "routing"}
+    };
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        json_t *one = json_object();
+
+        for (size_t n = 0; n < ARRAY_LENGTH(names); n++)
+            json_object_set(one, names[n][1], json_object_get(hits[i], names[n][0])); /* what is not there is not set */
+        json_array_append_new(list, one);
+    }
+    return json_pack("{s:o}", "docs", list);
+}
+
+bool search_get(struct client *c, const json_t *const *hits, size_t count, json_t **docs, struct error *err)
+{
+    json_t *request = documents_request(hits, count), *answer = NULL;
+    bool ok = client_json(c, "POST", "/_mget", request, &answer, NULL, err);
+
+    *docs = NULL;
+    if (ok) {
+        *docs = json_incref(json_object_get(answer, "docs"));
+        ok = json_array_size(*docs) == count || error_set(err, ERROR_AGAIN, "OpenSearch answers for other documents");
+    }
+    for (size_t i = 0; ok && i < count; i++)
+        ok = settle_doc(json_array_get(*docs, i), err);
+    if (!ok) {
+        json_decref(*docs);
+        *docs = NULL;
+    }
+    json_decref(request);
+    json_decref(answer);
+    return ok;
+}

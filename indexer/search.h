@@ -1,0 +1,41 @@
+/*
+ * indexer/search.h - every hit of a query, page by page, over a point in time with search_after.
+ */
+#ifndef INDEXER_SEARCH_H
+#define INDEXER_SEARCH_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attrs.h"
+#include "base/error.h"
+#include "indexer/client.h"
+
+struct search;
+
+/*
+ * index: name, alias or pattern without the prefix; a missing one has no hits. query is borrowed. Each hit has _index,
+ * _id, _seq_no, _primary_term, _version and _source, and _routing where it was given one. Nothing is sent before the
+ * first page.
+ *
+ * A page that is too long or cannot be read comes without any _source: search_get tells one document from the others.
+ */
+struct search *search_open(struct client *c, const char *index, const json_t *query, size_t page_size);
+
+/* *hits: an array, borrowed until the next call; NULL after the last page. */
+bool search_next(struct search *s, const json_t **hits, struct error *err) must_check;
+
+/* Closes the point in time; NULL is fine. */
+void search_close(struct search *s);
+
+/* POST index/_refresh; a missing index is fine. */
+bool search_refresh(struct client *c, const char *index, struct error *err) must_check;
+
+/*
+ * The documents behind hits as they are now, in one request (_mget): an array in the same order and of the same form,
+ * each with "found". Caller's. Of a hit _index (with the prefix), _id and _routing count.
+ */
+bool search_get(struct client *c, const json_t *const *hits, size_t count, json_t **docs, struct error *err) must_check;
+
+#endif

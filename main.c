@@ -1,0 +1,140 @@
+/*
+ * main.c - the command line: which verb, with which configuration.
+ *
+ * A verb is a row below and a function in the layer it belongs to.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/http.h"
+#include "base/log.h"
+#include "config/verb.h"
+#include "config/verbs.h"
+#include "handlers/registry.h"
+#include "notifier/verbs.h"
+#include "scheduler/verbs.h"
+
+#define DEFAULT_CONFIG CRIER_SYSCONF_DIR "/crier.ini"
+
+static const struct verb verbs[] = {
+    {"serve",    "[PART...]",                           "run the service: door, handlers and clock, or the parts named",
+     "SIGTERM drains, a second one ends at once; what is unfinished comes again.",                                             true,  verb_serve   },
+    {"check",    "[--online]",                          "check the configuration, with --online also the servers",
+     "Every mistake is shown at once, as file:line.",                                                                          false, verb_check   },
+    {"config",   "reference|sample|show",               "every key; an annotated file; the values in force",             NULL, false, verb_config  },
+    {"emit",     "[FILE|-] | --type TYPE [...]",        "send events from a file, standard input or arguments",
+     "--type T --subject S [--id I] [--source S] [--time T] [--revision N] [--actor A] [--operation O] [--data JSON]\n"
+     "--dry-run checks only. Exit 3 where a part was refused.",                                                                true,  verb_emit    },
+    {"status",   "",                                    "whether all is well: servers, what waits, what is dead",        NULL, true,  verb_status  },
+    {"queues",   "",                                    "the queues and what is in them",                                NULL, true,  verb_queues  },
+    {"handlers", "",                                    "the handlers and what waits for them",                          NULL, true,  verb_handlers},
+    {"run",      "HANDLER",                             "let a handler work off what waits, now and here",
+     "--dry-run only counts what waits. Exit 3 where a part went to the dead letters.",                                        true,  verb_run     },
+    {"dead",     "list|show ID|retry ID...|drop ID...", "look at dead letters, try them again, drop them",
+     "--queue NAME and --handler NAME narrow; --all for all that are left by that, also to list more than 100;\n"
+     "--dry-run counts only.",                                                                                                 true,  verb_dead    },
+};
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(verbs); i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    return NULL;
+}
+
+static int print_help(FILE *out)
+{
+    fputs("crier - what has to happen after a repository platform's own transaction\n\n"
+          "usage: crier VERB [--config FILE] [--json] [--dry-run] [--help] ...\n\n",
+          out);
+    for (size_t i = 0; i < ARRAY_LENGTH(verbs); i++)
+        fprintf(out, "  %-9s %s\n", verbs[i].name, verbs[i].help);
+    fputs("\nThe configuration is --config, else $CRIER_CONFIG, else " DEFAULT_CONFIG ".\n"
+          "Exit codes: 0 done, 1 failed, 2 usage, 3 part failed, 69 peer unreachable, 78 configuration.\n",
+          out);
+    return out == stdout ? EXIT_DONE : EXIT_USAGE;
+}
+
+static int print_verb_help(const struct verb *v)
+{
+    printf("usage: crier %s %s\n\n%s\n", v->name, v->arguments, v->help);
+    if (v->more)
+        printf("%s\n", v->more);
+    return EXIT_DONE;
+}
+
+static int unknown_verb(const char *name)
+{
+    const char *names[ARRAY_LENGTH(verbs)];
+    const char *nearest;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(verbs); i++)
+        names[i] = verbs[i].name;
+    nearest = text_nearest(name, names, ARRAY_LENGTH(verbs));
+    fprintf(stderr, "crier: no verb \"%s\"%s%s%s\n", name, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+            nearest ? "\"?" : "");
+    return print_help(stderr);
+}
+
+static int run_with_settings(const struct verb *v, struct verb_call *call)
+{
+    struct buf mistakes = BUF_INIT;
+    struct error err;
+    struct settings *s = settings_load(call->config_path, call->outside, &mistakes, &err);
+    int code;
+
+    if (s) {
+        call->settings = s;
+        code = v->run(call);
+    } else {
+        fwrite(mistakes.data, 1, mistakes.length, stderr);
+        code = verb_failed(v->name, &err);
+    }
+    settings_free(s);
+    buf_release(&mistakes);
+    return code;
+}
+
+static int run_verb(const struct verb *v, int argc, char **argv)
+{
+    const char *environment = getenv("CRIER_CONFIG");
+    struct config_outside outside = {scheduler_rules, handler_kinds(), scheduler_wholes};
+    struct verb_call call = {
+        .config_path = environment && *environment ? environment : DEFAULT_CONFIG,
+        .outside = &outside,
+        .argc = argc,
+        .argv = argv,
+    };
+
+    if (verb_option(&call, "help", NULL))
+        return print_verb_help(v);
+    if (verb_option(&call, "config", &call.config_path) && !call.config_path)
+        return verb_usage(v->name, "--config needs a file");
+    call.json = verb_option(&call, "json", NULL);
+    call.dry_run = verb_option(&call, "dry-run", NULL);
+    return v->needs_settings ? run_with_settings(v, &call) : v->run(&call);
+}
+
+int main(int argc, char **argv)
+{
+    const struct verb *v;
+
+    if (argc < 2)
+        return print_help(stderr);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+        return print_help(stdout);
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("crier " CRIER_VERSION);
+        return EXIT_DONE;
+    }
+    v = find_verb(argv[1]);
+    if (!v)
+        return unknown_verb(argv[1]);
+    signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of its link */
+    http_global_init();
+    verb_check_online(check_online);
+    return run_verb(v, argc - 2, argv + 2);
+}

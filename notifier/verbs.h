@@ -1,0 +1,9 @@
+/* notifier/verbs.h - the verbs about events on their way in: rows of main's table. */
+#ifndef NOTIFIER_VERBS_H
+#define NOTIFIER_VERBS_H
+
+#include "config/verb.h"
+
+int verb_emit(struct verb_call *call);
+
+#endif

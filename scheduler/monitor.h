@@ -1,0 +1,23 @@
+/*
+ * scheduler/monitor.h - whether this process lives and is of use, and its numbers: the pages behind GET /health/live,
+ * /health/ready and /metrics.
+ *
+ * The peers are asked every two seconds by a thread of the monitor's own, so that a page answers at once whatever they
+ * do.
+ */
+#ifndef SCHEDULER_MONITOR_H
+#define SCHEDULER_MONITOR_H
+
+#include "base/stop.h"
+#include "config/settings.h"
+#include "notifier/door.h"
+
+struct monitor;
+
+struct monitor *monitor_start(const struct settings *s, struct stop *stop);
+void monitor_join(struct monitor *m);
+
+/* The pages, ended by a zero row; as long as the monitor. */
+const struct door_page *monitor_pages(struct monitor *m);
+
+#endif

@@ -1,0 +1,137 @@
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/progress.h"
+#include "base/stop.h"
+#include "notifier/service_event.h"
+#include "notifier/stream.h"
+#include "scheduler/clock_part.h"
+#include "scheduler/lane.h"
+#include "scheduler/verbs.h"
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+}
+
+/* Passes until nothing is due, here and now. Events held for a later try are left to the service. */
+static bool work_off(struct lane *l, bool quiet, struct error *err)
+{
+    struct progress progress;
+    size_t taken = 1;
+    bool ok = true;
+
+    progress_start(&progress, "events", 0, quiet);
+    while (ok && taken > 0 && !interrupted) {
+        ok = lane_pass(l, 0, &taken, err);
+        progress_add(&progress, (int64_t)taken);
+    }
+    progress_end(&progress);
+    return ok;
+}
+
+static bool say_run(const struct settings *s, struct redis *r, const char *handler, struct error *err)
+{
+    struct buf subject = BUF_INIT;
+    bool ok;
+
+    buf_printf(&subject, "handlers/%s", handler);
+    ok = service_event_send(s, r, "handler.run", subject.data, NULL, NULL, err);
+    buf_release(&subject);
+    return ok;
+}
+
+/* Like the service, the process says all the while that it lives: what it holds is not to be taken over. */
+static bool run_alive(struct lane *lane, const struct verb_call *call, const char *process, struct error *err)
+{
+    struct stop *stop = stop_new();
+    struct clock_part *clock = clock_part_start(call->settings, process, false, stop);
+    bool ok = lane_install(lane, err) && work_off(lane, call->json, err);
+
+    lane_leave(lane);
+    stop_raise(stop);
+    clock_part_join(clock);
+    stop_free(stop);
+    return ok;
+}
+
+static bool run_handler(const struct verb_call *call, const struct handler_settings *hs, struct lane_tally *tally,
+                        struct error *err)
+{
+    const struct settings *s = call->settings;
+    struct redis *r = settings_redis(s);
+    char process[64];
+    struct lane *lane;
+    bool ok;
+
+    snprintf(process, sizeof process, "run-%d-%lld", (int)getpid(), (long long)clock_wall_us());
+    lane = lane_new(s, hs, process, 0, err);
+    ok = lane && say_run(s, r, hs->name, err) && run_alive(lane, call, process, err);
+    if (lane)
+        *tally = lane_tally(lane);
+    lane_free(lane);
+    redis_free(r);
+    return ok;
+}
+
+/* What a run would find: for --dry-run. */
+static bool count_waiting(const struct settings *s, const struct handler_settings *hs, struct lane_tally *tally,
+                          struct error *err)
+{
+    struct redis *r = settings_redis(s);
+    struct arena *arena = arena_new();
+    struct queue_state state;
+    bool ok = stream_state(r, hs->queue, arena, &state, err);
+
+    tally->held = ok ? state.length : 0; /* a group not made yet has all to do */
+    for (size_t i = 0; ok && i < state.group_count; i++)
+        if (strcmp(state.groups[i].name, hs->name) == 0)
+            tally->held = state.groups[i].waiting + state.groups[i].pending;
+    arena_free(arena);
+    redis_free(r);
+    return ok;
+}
+
+static void print_tally(const struct verb_call *call, const char *handler, const struct lane_tally *t, bool ok)
+{
+    long long done = t->done, dead = t->dead, held = t->held;
+
+    if (call->json)
+        printf("{\"handler\":\"%s\",\"events\":%lld,\"dead\":%lld,\"held\":%lld,\"dry_run\":%s,\"ok\":%s}\n", handler,
+               done + dead, dead, held, call->dry_run ? "true" : "false", ok ? "true" : "false");
+    else if (call->dry_run)
+        printf("%s (dry run): %lld events wait\n", handler, held);
+    else
+        printf("%s: %lld events, %lld of them to the dead letters, %lld left for a later try\n", handler, done + dead,
+               dead, held);
+}
+
+int verb_run(struct verb_call *call)
+{
+    const struct handler_settings *hs = call->argc == 1 ? settings_handler(call->settings, call->argv[0]) : NULL;
+    struct error err;
+    struct lane_tally tally = {0};
+    bool ok;
+
+    if (call->argc != 1)
+        return verb_usage("run", "name one handler; `crier handlers` lists them");
+    if (!hs) {
+        error_set(&err, ERROR_INPUT, "no handler \"%s\"; `crier handlers` lists them", call->argv[0]);
+        return verb_failed("run", &err);
+    }
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
+    ok = call->dry_run ? count_waiting(call->settings, hs, &tally, &err) : run_handler(call, hs, &tally, &err);
+    print_tally(call, hs->name, &tally, ok);
+    if (!ok)
+        return verb_failed("run", &err);
+    return tally.dead ? EXIT_PART_FAILED : EXIT_DONE;
+}

@@ -1,0 +1,223 @@
+/* The verbs that only look: status, queues, handlers. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/listing.h"
+#include "indexer/client.h"
+#include "notifier/guard.h"
+#include "notifier/stream.h"
+#include "scheduler/verbs.h"
+
+/* A group that no handler of the configuration stands for holds entries back from trimming. */
+static bool is_configured(const struct settings *s, const char *queue, const char *group)
+{
+    const struct handler_settings *hs = settings_handler(s, group);
+
+    return hs && strcmp(hs->queue, queue) == 0;
+}
+
+static const struct group_state *find_group(const struct queue_state *state, const char *name)
+{
+    for (size_t i = 0; i < state->group_count; i++)
+        if (strcmp(state->groups[i].name, name) == 0)
+            return &state->groups[i];
+    return NULL;
+}
+
+static void list_queue(struct listing *l, const struct settings *s, const struct queue_settings *q,
+                       const struct queue_state *state)
+{
+    struct buf strangers = BUF_INIT;
+
+    for (size_t i = 0; i < state->group_count; i++)
+        if (!is_configured(s, q->name, state->groups[i].name))
+            buf_printf(&strangers, "%s%s", strangers.length ? " " : "", state->groups[i].name);
+    listing_text(l, q->name);
+    listing_text(l, q->events);
+    listing_int(l, state->length);
+    listing_int(l, state->dead);
+    listing_int(l, (int64_t)state->group_count);
+    listing_text(l, strangers.length ? strangers.data : NULL);
+    buf_release(&strangers);
+}
+
+static void list_handler(struct listing *l, const struct handler_settings *hs, const struct queue_state *state)
+{
+    const struct group_state *g = find_group(state, hs->name);
+
+    listing_text(l, hs->name);
+    listing_text(l, hs->type);
+    listing_text(l, hs->queue);
+    listing_text(l, hs->schedule);
+    listing_int(l, g ? g->waiting : state->length); /* no group yet: it starts at the beginning */
+    listing_int(l, g ? g->pending : 0);
+    listing_int(l, g ? g->oldest_ms / 1000 : 0);
+    listing_int(l, g ? g->consumers : 0);
+}
+
+static bool fill_queues(struct listing *l, const struct settings *s, struct redis *r, struct arena *arena,
+                        struct error *err)
+{
+    for (size_t i = 0; i < s->queue_count; i++) {
+        struct queue_state state;
+
+        if (!stream_state(r, s->queues[i].name, arena, &state, err))
+            return false;
+        list_queue(l, s, &s->queues[i], &state);
+    }
+    return true;
+}
+
+static bool fill_handlers(struct listing *l, const struct settings *s, struct redis *r, struct arena *arena,
+                          struct error *err)
+{
+    for (size_t i = 0; i < s->handler_count; i++) {
+        struct queue_state state;
+
+        if (!stream_state(r, s->handlers[i].queue, arena, &state, err))
+            return false;
+        list_handler(l, &s->handlers[i], &state);
+    }
+    return true;
+}
+
+#define QUEUE_COLUMNS   "queue events length dead groups groups_of_no_handler"
+#define HANDLER_COLUMNS "handler type queue schedule waiting pending oldest_seconds consumers"
+
+static int show(struct verb_call *call, const char *verb, const char *columns,
+                bool (*fill)(struct listing *, const struct settings *, struct redis *, struct arena *, struct error *))
+{
+    struct redis *r = settings_redis(call->settings);
+    struct arena *arena = arena_new();
+    struct listing *l = listing_new(columns);
+    struct error err;
+    bool ok = fill(l, call->settings, r, arena, &err);
+
+    if (ok)
+        listing_write(l, stdout, call->json);
+    listing_free(l);
+    arena_free(arena);
+    redis_free(r);
+    return ok ? EXIT_DONE : verb_failed(verb, &err);
+}
+
+int verb_queues(struct verb_call *call)
+{
+    return call->argc ? verb_usage("queues", "takes no arguments") : show(call, "queues", QUEUE_COLUMNS, fill_queues);
+}
+
+int verb_handlers(struct verb_call *call)
+{
+    return call->argc ? verb_usage("handlers", "takes no arguments")
+                      : show(call, "handlers", HANDLER_COLUMNS, fill_handlers);
+}
+
+/* ------------------------------------------------------------------------------------------------------- status */
+
+struct status {
+    const char *redis, *opensearch; /* "" where nothing is wrong */
+    int64_t waiting, pending, dead, oldest_seconds;
+};
+
+static bool sum_up(const struct settings *s, struct redis *r, struct arena *arena, struct status *status,
+                   struct error *err)
+{
+    struct queue_state state;
+
+    for (size_t i = 0; i < s->queue_count; i++) {
+        if (!stream_state(r, s->queues[i].name, arena, &state, err))
+            return false;
+        status->dead += state.dead;
+    }
+    for (size_t i = 0; i < s->handler_count; i++) {
+        const struct group_state *g;
+
+        if (!stream_state(r, s->handlers[i].queue, arena, &state, err))
+            return false;
+        g = find_group(&state, s->handlers[i].name);
+        status->waiting += g ? g->waiting : state.length;
+        status->pending += g ? g->pending : 0;
+        if (g && g->oldest_ms / 1000 > status->oldest_seconds)
+            status->oldest_seconds = g->oldest_ms / 1000;
+    }
+    return true;
+}
+
+static void print_status(const struct status *status, bool json)
+{
+    struct buf out = BUF_INIT;
+
+    if (json) {
+        buf_add_text(&out, "{\"redis\":");
+        buf_add_json_text(&out, *status->redis ? status->redis : "ok");
+        buf_add_text(&out, ",\"opensearch\":");
+        buf_add_json_text(&out, *status->opensearch ? status->opensearch : "ok");
+        buf_printf(&out, ",\"waiting\":%lld,\"pending\":%lld,\"dead\":%lld,\"oldest_seconds\":%lld}\n",
+                   (long long)status->waiting, (long long)status->pending, (long long)status->dead,
+                   (long long)status->oldest_seconds);
+    } else {
+        buf_printf(&out, "redis       %s\nopensearch  %s\n", *status->redis ? status->redis : "ok",
+                   *status->opensearch ? status->opensearch : "ok");
+        buf_printf(&out, "waiting     %lld\npending     %lld\ndead        %lld\noldest      %lld s\n",
+                   (long long)status->waiting, (long long)status->pending, (long long)status->dead,
+                   (long long)status->oldest_seconds);
+    }
+    fwrite(out.data, 1, out.length, stdout);
+    buf_release(&out);
+}
+
+static int report(const struct settings *s, bool json)
+{
+    struct redis *r = settings_redis(s);
+    struct client *client = client_new(&s->opensearch);
+    struct arena *arena = arena_new();
+    struct error redis_err = ERROR_INIT, opensearch_err = ERROR_INIT;
+    struct status status = {.redis = "", .opensearch = ""};
+    bool redis_answers, opensearch_answers;
+    if (!guard_check(r, &redis_err))
+        status.redis = redis_err.text;
+    redis_answers = redis_err.kind != ERROR_AGAIN && sum_up(s, r, arena, &status, &redis_err);
+    if (!redis_answers)
+        status.redis = redis_err.text;
+    opensearch_answers = client_ready(client, &opensearch_err);
+    if (!opensearch_answers)
+        status.opensearch = opensearch_err.text;
+    print_status(&status, json);
+    arena_free(arena);
+    client_free(client);
+    redis_free(r);
+    return redis_answers && opensearch_answers ? EXIT_DONE : EXIT_UNREACHABLE;
+}
+
+int verb_status(struct verb_call *call)
+{
+    return call->argc ? verb_usage("status", "takes no arguments") : report(call->settings, call->json);
+}
+
+int check_online(const struct settings *s)
+{
+    struct redis *r = settings_redis(s);
+    struct client *client = client_new(&s->opensearch);
+    struct error err = ERROR_INIT;
+    int code = EXIT_DONE;
+
+    if (guard_check(r, &err)) {
+        puts("redis: ok");
+    } else {
+        printf("redis: %s\n", err.text);
+        if (err.kind != ERROR_CONFIG || !s->redis.unsafe)
+            code = error_exit_code(&err);
+    }
+    if (client_ready(client, &err)) {
+        puts("opensearch: ok");
+    } else {
+        printf("opensearch: %s\n", err.text);
+        code = code == EXIT_DONE ? error_exit_code(&err) : code;
+    }
+    client_free(client);
+    redis_free(r);
+    return code;
+}
