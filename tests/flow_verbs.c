@@ -1,0 +1,121 @@
+/* What an operator's verbs do and answer; a Redis, and an audit that is a file. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "support/scene.h"
+#include "support/work.h"
+
+/* What the service does itself has no data.action: each run adds an event that is dead. */
+static int setup(void **state)
+{
+    char path[300], ini[700];
+
+    snprintf(path, sizeof path, "%s/verbs.ndjson", test_folder());
+    unlink(path);
+    snprintf(ini, sizeof ini,
+             "[redis]\nurl = REDIS\n[audit]\nfile = %s\n[queue q]\nevents = user.*\n"
+             "[handler trail]\ntype = audit\nqueue = q\nevents = user.*\naction = {data.action}\nindex =\n",
+             path);
+    *state = scene_open(ini);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    scene_close(*state);
+    return 0;
+}
+
+/* Runs crier with the scene's configuration; its exit code, and in what it said the words wanted. */
+static int say(struct scene *s, const char *wanted, const char *a, const char *b, const char *c, const char *d)
+{
+    const char *words[] = {a, "--config", s->config_path, b, c, d, NULL};
+    char *out;
+    int code = crier_run(&out, words);
+
+    if (!strstr(out, wanted))
+        fail_msg("\"%s\" is not in what it said: %s", wanted, out);
+    free(out);
+    return code;
+}
+
+static void append_one(struct scene *s, const char *id, const char *data)
+{
+    struct event e = scene_event(s, "user.updated", id, "users/1", 1, data);
+
+    scene_append(s, &e, 1);
+}
+
+static void a_dry_run_of_a_handler_says_what_waits_and_does_nothing(void **state)
+{
+    struct scene *s = *state;
+
+    append_one(s, "a", "{\"action\":\"x\"}");
+    assert_int_equal(say(s, "1 events wait", "run", "trail", "--dry-run", NULL), 0);
+    assert_int_equal(scene_redis(s, "XLEN crier:{q}:stream")->integer, 1); /* nor is anything said for the audit */
+    assert_int_equal(scene_redis(s, "XINFO GROUPS crier:{q}:stream")->count, 0);
+    assert_int_equal(say(s, "\"events\":2,\"dead\":1", "run", "trail", "--json", NULL), 3);
+}
+
+static void a_run_that_leaves_dead_letters_says_so_by_its_exit_code(void **state)
+{
+    struct scene *s = *state;
+
+    append_one(s, "a", "{\"other\":1}");
+    assert_int_equal(say(s, "2 of them to the dead letters", "run", "trail", NULL, NULL), 3);
+}
+
+static void a_dead_letter_is_not_retried_for_a_handler_that_is_gone(void **state)
+{
+    struct scene *s = *state;
+
+    append_one(s, "a", "{\"other\":1}");
+    work_off(s, "trail");
+    assert_int_equal(scene_redis(s, "XLEN crier:{q}:dead")->integer, 1);
+    scene_redis(s, "XADD crier:{q}:dead * type user.updated time 2026-11-20T10:00:00Z id b handler former tries 1");
+    assert_int_equal(say(s, "former", "dead", "retry", "--all", "--handler=former"), 1);
+    assert_int_equal(say(s, "retry: 1", "dead", "retry", "--all", "--handler=trail"), 0);
+    assert_int_equal(scene_redis(s, "XLEN crier:{q}:dead")->integer, 1);
+}
+
+static void many_dead_letters_are_shown_where_all_are_asked_for(void **state)
+{
+    struct scene *s = *state;
+
+    for (int i = 0; i < 120; i++)
+        scene_redis(s, "XADD crier:{q}:dead * type user.updated time 2026-11-20T10:00:00Z id e%d handler trail", i);
+    assert_int_equal(say(s, "and 20 more", "dead", "list", NULL, NULL), 0);
+    assert_int_equal(say(s, "e119", "dead", "list", "--all", NULL), 0);
+    assert_int_equal(say(s, "drop: 120", "dead", "drop", "--all", NULL), 0);
+}
+
+static void what_is_not_understood_is_a_usage_error(void **state)
+{
+    struct scene *s = *state;
+
+    assert_int_equal(say(s, "takes no arguments", "status", "--jsn", NULL, NULL), 2);
+    assert_int_equal(say(s, "dead", "dead", "list", "--al", NULL), 2);
+    assert_int_equal(say(s, "no such queue", "dead", "list", "--queue", "typo"), 2);
+}
+
+#define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_SCENE(a_dry_run_of_a_handler_says_what_waits_and_does_nothing),
+        IN_SCENE(a_run_that_leaves_dead_letters_says_so_by_its_exit_code),
+        IN_SCENE(a_dead_letter_is_not_retried_for_a_handler_that_is_gone),
+        IN_SCENE(many_dead_letters_are_shown_where_all_are_asked_for),
+        IN_SCENE(what_is_not_understood_is_a_usage_error),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
