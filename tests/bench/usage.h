@@ -1,0 +1,15 @@
+/* tests/bench/usage.h - what a process has used, read from /proc. */
+#ifndef BENCH_USAGE_H
+#define BENCH_USAGE_H
+
+#include <stdint.h>
+
+struct usage {
+    int64_t cpu_us;   /* user and system */
+    int64_t peak_kib; /* resident, the highest so far */
+    int64_t now_kib;
+};
+
+struct usage usage_of(int pid);
+
+#endif
