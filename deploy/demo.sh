@@ -168,7 +168,7 @@ say "handlers and dead letters"
 if [ "$keep" = yes ]; then
     keep_running
     say "left running: crier serve (pid $serve_pid), configuration $folder/crier.ini"
-    echo "end it with: kill $serve_pid $redis_pid $opensearch_pid"
+    echo "end it with: kill $serve_pid $redis_pid $opensearch_pid; rm -r ${folder%/*}"
 else
     kill "$serve_pid" && wait "$serve_pid"
     say "done; everything is stopped again"
