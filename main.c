@@ -60,7 +60,7 @@ static int print_help(FILE *out)
 
 static int print_verb_help(const struct verb *v)
 {
-    printf("usage: crier %s %s\n\n%s\n", v->name, v->arguments, v->help);
+    printf("usage: crier %s%s%s\n\n%s\n", v->name, *v->arguments ? " " : "", v->arguments, v->help);
     if (v->more)
         printf("%s\n", v->more);
     return EXIT_DONE;

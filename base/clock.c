@@ -62,6 +62,8 @@ int64_t time_from_calendar(const struct calendar *c)
     return ((days * 24 + c->hour) * 60 + c->minute) * 60 * US_PER_SECOND + c->second * US_PER_SECOND;
 }
 
+#define YEAR_10000_US (INT64_C(253402300800) * US_PER_SECOND)
+
 /* Exactly `digits` digits at *at as a number from low to high; moves *at on. */
 static bool digits(const char **at, const char *end, int count, int low, int high, int *out)
 {
@@ -143,7 +145,7 @@ bool time_parse(const char *text, size_t length, bool offset_optional, int64_t *
         !fraction(&at, end, &part) || !offset(&at, end, offset_optional, &minutes) || at != end)
         return false;
     *us = time_from_calendar(&c) + part - minutes * 60 * US_PER_SECOND;
-    return *us >= 0;
+    return *us >= 0 && *us < YEAR_10000_US;
 }
 
 static char *put_digits(char *at, int number, int count)

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { HEAPS = 2, MMAP_FROM_BYTES = 256 * 1024 };
+enum { HEAPS = 2, MMAP_FROM_BYTES = 64 * 1024 };
 
 void memory_prepare(void)
 {

@@ -341,6 +341,7 @@ static bool take_from_gone(struct stream *s, struct arena *arena, struct left_be
 
     if (!redis_do(s->redis, arena, &consumers, err, "XINFO CONSUMERS %s %s", s->key, s->group))
         return false;
+    s->used = true; /* the group was seen: one that has to be made from now on is one that went away */
     for (size_t i = 0; i < consumers->count && *count < most; i++) {
         const char *name = reply_field_text(&consumers->items[i], "name");
         bool lives = true;

@@ -33,6 +33,13 @@ enum {
     WAIT_MOST_MS = 30000,
 };
 
+/* A pass is limited by events and by bytes: how many events that is, is learned from those that came. */
+enum {
+    PASS_BYTES = 4 * 1024 * 1024,
+    PASS_EVENTS_FIRST = 128,
+    EVENT_BYTES_MORE = 256, /* of an event's attributes, besides its data */
+};
+
 struct lane_counters {
     struct counter *done, *retry, *wait, *dead, *passes;
 };
@@ -50,7 +57,8 @@ struct lane {
     struct arena *scratch; /* what one try of the handler makes */
     struct batch batch;
     bool in_hand;
-    int *waits; /* of each delivery of the batch, before this pass */
+    size_t events_most; /* of the next pass */
+    int *waits;         /* of each delivery of the batch, before this pass */
 
     struct held held;
     struct left_behind *suspects;
@@ -104,6 +112,7 @@ struct lane *lane_new(const struct settings *s, const struct handler_settings *h
     l->events = arena_new();
     l->scratch = arena_new();
     l->suspects = xcalloc(TAKE_OVER_MOST, sizeof *l->suspects);
+    l->events_most = hs->batch < PASS_EVENTS_FIRST ? (size_t)hs->batch : PASS_EVENTS_FIRST;
     l->handler = handler_new(s, hs, err);
     open_counters(l);
     if (l->handler)
@@ -150,7 +159,7 @@ static size_t suspects_of_a_kind(const struct lane *l, size_t most)
 
 static bool fetch_suspects(struct lane *l, struct error *err)
 {
-    size_t count = suspects_of_a_kind(l, (size_t)l->common->batch);
+    size_t count = suspects_of_a_kind(l, l->events_most);
     int deliveries = l->suspects[0].deliveries;
     bool proven = deliveries >= DELIVERIES_MOST;
     struct stream_id *ids = arena_alloc(l->events, count * sizeof *ids);
@@ -186,7 +195,7 @@ static void note_tries(struct lane *l, const struct held_entry *entries, size_t 
 
 static bool fetch_held(struct lane *l, int64_t now_ms, struct error *err)
 {
-    size_t most = (size_t)l->common->batch, count = 0;
+    size_t most = l->events_most, count = 0;
     struct held_entry *entries = arena_alloc(l->events, most * sizeof *entries);
     struct stream_id *ids = arena_alloc(l->events, most * sizeof *ids);
 
@@ -293,6 +302,19 @@ static void say_remade(struct lane *l)
     buf_release(&actor);
 }
 
+/* Twice as many while a full pass stays small, at once fewer when it did not. */
+static void learn_size(struct lane *l)
+{
+    size_t bytes = 0, count = l->batch.count, most = (size_t)l->common->batch;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += l->batch.items[i].event.data.length + EVENT_BYTES_MORE;
+    if (bytes > PASS_BYTES)
+        l->events_most = count * PASS_BYTES / bytes + 1;
+    else if (count == l->events_most && 2 * bytes <= PASS_BYTES)
+        l->events_most = 2 * count < most ? 2 * count : most;
+}
+
 static bool read_batch(struct lane *l, int wait_ms, struct error *err)
 {
     int64_t now_ms = clock_monotonic_ms();
@@ -305,7 +327,7 @@ static bool read_batch(struct lane *l, int wait_ms, struct error *err)
         return fetch_held(l, now_ms, err);
     if (lane_full(l) || wait_ms == LANE_NOTHING_NEW)
         return true;
-    return stream_read(l->stream, &l->batch, (size_t)l->common->batch, wait_ms, err);
+    return stream_read(l->stream, &l->batch, l->events_most, wait_ms, err);
 }
 
 static bool next_batch(struct lane *l, int wait_ms, size_t *taken, struct error *err)
@@ -317,6 +339,7 @@ static bool next_batch(struct lane *l, int wait_ms, size_t *taken, struct error 
     l->waits = NULL;
     ok = read_batch(l, wait_ms, err);
     *taken = ok ? l->batch.count : 0;
+    learn_size(l);
     say_remade(l);
     return ok && pass_over(l, err);
 }

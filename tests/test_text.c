@@ -57,6 +57,8 @@ static void times_are_read_as_rfc_3339_says(void **state)
         {" 2026-11-20T21:40:00Z",            REFUSED                    },
         {"1969-12-31T23:59:59Z",             REFUSED                    },
         {"1970-01-01T00:00:00+00:01",        REFUSED                    },
+        {"9999-12-31T23:59:60Z",             REFUSED                    },
+        {"9999-12-31T23:59:59-01:00",        REFUSED                    },
         {"",                                 REFUSED                    },
     };
 
