@@ -2,7 +2,6 @@
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
@@ -42,11 +41,6 @@ void digest_start(struct digest *d)
     EVP_DigestInit_ex2(d->context, d->algorithm, NULL);
 }
 
-void digest_raw(struct digest *d, const char *bytes, size_t length)
-{
-    EVP_DigestUpdate(d->context, bytes, length);
-}
-
 void digest_part(struct digest *d, const char *bytes, size_t length)
 {
     unsigned char size[8];
@@ -69,16 +63,6 @@ void digest_end_id(struct digest *d, char out[ID_TEXT_BYTES])
     unsigned char all[SHA256_BYTES];
 
     digest_end(d, all);
-    hash_hex(all, ID_BYTES, out);
-}
-
-void hash_keyed_id(const unsigned char *key, size_t key_length, const char *bytes, size_t length,
-                   char out[ID_TEXT_BYTES])
-{
-    unsigned char all[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-
-    HMAC(EVP_sha256(), key, (int)key_length, (const unsigned char *)bytes, length, all, &size);
     hash_hex(all, ID_BYTES, out);
 }
 

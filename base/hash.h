@@ -21,15 +21,12 @@ struct digest *digest_new(void);
 void digest_free(struct digest *d);
 void digest_start(struct digest *d);
 void digest_part(struct digest *d, const char *bytes, size_t length);
-void digest_raw(struct digest *d, const char *bytes, size_t length); /* without the length */
 void digest_end(struct digest *d, unsigned char out[SHA256_BYTES]);
 void digest_end_id(struct digest *d, char out[ID_TEXT_BYTES]);
 
-/* HMAC-SHA-256 (RFC 2104) of one message, cut to 128 bits, as text. */
-void hash_keyed_id(const unsigned char *key, size_t key_length, const char *bytes, size_t length,
-                   char out[ID_TEXT_BYTES]);
-
-/* The same for many messages under one key, which costs a fifth each. One thread at a time. */
+/*
+ * HMAC-SHA-256 (RFC 2104) of many messages under one key, each cut to 128 bits, as text. One thread at a time.
+ */
 struct keyed_hash;
 
 struct keyed_hash *keyed_hash_new(const unsigned char *key, size_t key_length);
