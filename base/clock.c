@@ -155,11 +155,10 @@ static char *put_digits(char *at, int number, int count)
     return at + count;
 }
 
-const char *time_text(int64_t us, char out[TIME_TEXT_BYTES])
+/* To the second. */
+static char *put_time(char *at, int64_t us)
 {
     struct calendar c;
-    int part = (int)(us % US_PER_SECOND);
-    char *at = out;
 
     time_calendar(us, &c);
     at = put_digits(at, c.year, 4);
@@ -172,13 +171,29 @@ const char *time_text(int64_t us, char out[TIME_TEXT_BYTES])
     *at++ = ':';
     at = put_digits(at, c.minute, 2);
     *at++ = ':';
-    at = put_digits(at, c.second, 2);
-    if (part > 0) {
-        *at++ = '.';
-        at = put_digits(at, part, 6);
-    }
+    return put_digits(at, c.second, 2);
+}
+
+static char *put_part(char *at, int64_t us)
+{
+    *at++ = '.';
+    return put_digits(at, (int)(us % US_PER_SECOND), 6);
+}
+
+const char *time_text(int64_t us, char out[TIME_TEXT_BYTES])
+{
+    char *at = put_time(out, us);
+
+    if (us % US_PER_SECOND > 0)
+        at = put_part(at, us);
     *at++ = 'Z';
     *at = '\0';
+    return out;
+}
+
+const char *time_text_long(int64_t us, char out[TIME_TEXT_BYTES])
+{
+    strcpy(put_part(put_time(out, us), us), "+00:00");
     return out;
 }
 

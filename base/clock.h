@@ -30,6 +30,9 @@ bool time_parse(const char *text, size_t length, bool offset_optional, int64_t *
 /* "2026-11-20T21:40:00.123456Z", without fraction where it is zero; returns out. */
 const char *time_text(int64_t us, char out[TIME_TEXT_BYTES]);
 
+/* "2026-11-20T21:40:00.123456+00:00", always with microseconds; returns out. */
+const char *time_text_long(int64_t us, char out[TIME_TEXT_BYTES]);
+
 /* strftime in UTC; returns the bytes written, 0 where they do not fit. */
 size_t time_format(int64_t us, const char *format, char *out, size_t size);
 

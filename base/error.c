@@ -4,6 +4,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
+enum { LETTER_BYTES_MOST = 4 };
+
+/* A text that was cut off may end within a letter; JSON that quotes it must not. */
+static void end_with_whole_letter(struct error *err)
+{
+    size_t length = strlen(err->text), whole;
+
+    if (length < sizeof err->text - 1)
+        return;
+    whole = text_utf8_valid(err->text, length);
+    if (length - whole < LETTER_BYTES_MOST)
+        err->text[whole] = '\0';
+}
+
 bool error_set(struct error *err, enum error_kind kind, const char *format, ...)
 {
     va_list args;
@@ -12,6 +28,7 @@ bool error_set(struct error *err, enum error_kind kind, const char *format, ...)
     va_start(args, format);
     vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
+    end_with_whole_letter(err);
     return false;
 }
 
@@ -26,12 +43,15 @@ bool error_in(struct error *err, const char *format, ...)
     va_start(args, format);
     length = vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
-    if (length < 0 || (size_t)length + 3 > sizeof err->text)
+    if (length < 0 || (size_t)length + 3 > sizeof err->text) {
+        end_with_whole_letter(err);
         return false;
+    }
     room = sizeof err->text - (size_t)length - 3; /* what does not fit is cut off at its end */
     memcpy(err->text + length, ": ", 2);
     memcpy(err->text + length + 2, inner, room);
     err->text[sizeof err->text - 1] = '\0';
+    end_with_whole_letter(err);
     return false;
 }
 

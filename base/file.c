@@ -2,10 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/alloc.h"
 
 enum { READ_BYTES = 64 * 1024, PATH_BYTES = 4096 };
 
@@ -58,6 +62,43 @@ bool file_write_all(int fd, const char *bytes, size_t length, struct error *err)
         length -= (size_t)written;
     }
     return true;
+}
+
+/* A new name lasts once its folder is on disk. */
+static bool folder_sync(const char *path)
+{
+    char *copy = xstrdup(path);
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    free(copy);
+    return ok;
+}
+
+bool file_settle(int fd, const char *beside, const char *path, struct error *err)
+{
+    return (fsync(fd) == 0 && rename(beside, path) == 0 && folder_sync(path)) ||
+           error_set(err, ERROR_AGAIN, "%s: %s", path, strerror(errno));
+}
+
+bool file_replace(const char *path, mode_t mode, const char *bytes, size_t length, struct error *err)
+{
+    struct buf beside = BUF_INIT;
+    bool ok;
+    int fd;
+
+    buf_printf(&beside, "%s.XXXXXX", path);
+    fd = mkstemp(beside.data);
+    ok = (fd >= 0 && fchmod(fd, mode) == 0) || system_word(path, err);
+    ok = ok && file_write_all(fd, bytes, length, err) && file_settle(fd, beside.data, path, err);
+    if (fd >= 0)
+        close(fd);
+    if (!ok && fd >= 0)
+        unlink(beside.data);
+    buf_release(&beside);
+    return ok;
 }
 
 /* FOLDER/NAME into out, where such a file can be read. */

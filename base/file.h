@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/attrs.h"
 #include "base/buf.h"
@@ -14,6 +15,12 @@ bool file_read(const char *path, size_t most, struct buf *out, struct error *err
 
 /* All bytes, over short writes and EINTR. ERROR_AGAIN with the system's word. */
 bool file_write_all(int fd, const char *bytes, size_t length, struct error *err) must_check;
+
+/* On disk, then under its name, for good: what was written beside it, and the folder. ERROR_AGAIN. */
+bool file_settle(int fd, const char *beside, const char *path, struct error *err) must_check;
+
+/* A small file in place of what is there: whoever reads it meanwhile has the old one or the new one, never a part. */
+bool file_replace(const char *path, mode_t mode, const char *bytes, size_t length, struct error *err) must_check;
 
 /* A file that ships with crier ("robots.txt"): in CRIER_DATA, beside the program (../share/crier), or where it was
  * installed. The path is written to out; false: nowhere. */

@@ -106,6 +106,64 @@ void keyed_hash_id(struct keyed_hash *k, const char *bytes, size_t length, char 
     hash_hex(all, ID_BYTES, out);
 }
 
+struct raw_hash {
+    EVP_MD *algorithm;
+    EVP_MD_CTX *context;
+};
+
+struct raw_hash *raw_hash_new(const char *name)
+{
+    struct raw_hash *h = xcalloc(1, sizeof *h);
+
+    h->algorithm = EVP_MD_fetch(NULL, name, NULL);
+    h->context = EVP_MD_CTX_new();
+    if (!h->algorithm || !h->context || EVP_MD_get_size(h->algorithm) > SHA256_BYTES) {
+        log_error("OpenSSL offers no %s", name);
+        abort();
+    }
+    return h;
+}
+
+void raw_hash_free(struct raw_hash *h)
+{
+    if (!h)
+        return;
+    EVP_MD_CTX_free(h->context);
+    EVP_MD_free(h->algorithm);
+    free(h);
+}
+
+void raw_hash_start(struct raw_hash *h)
+{
+    EVP_DigestInit_ex2(h->context, h->algorithm, NULL);
+}
+
+void raw_hash_add(struct raw_hash *h, const char *bytes, size_t length)
+{
+    EVP_DigestUpdate(h->context, bytes, length);
+}
+
+void raw_hash_end(struct raw_hash *h, char out[RAW_HASH_TEXT_BYTES])
+{
+    unsigned char all[SHA256_BYTES];
+    unsigned length = 0;
+
+    EVP_DigestFinal_ex(h->context, all, &length);
+    hash_hex(all, length, out);
+}
+
+void raw_hash_so_far(const struct raw_hash *h, char out[RAW_HASH_TEXT_BYTES])
+{
+    struct raw_hash copy = {NULL, EVP_MD_CTX_new()};
+
+    if (!copy.context || EVP_MD_CTX_copy_ex(copy.context, h->context) != 1) {
+        log_error("OpenSSL cannot copy a digest");
+        abort();
+    }
+    raw_hash_end(&copy, out);
+    EVP_MD_CTX_free(copy.context);
+}
+
 void hash_hex(const unsigned char *bytes, size_t length, char *out)
 {
     static const char digits[] = "0123456789abcdef";

@@ -33,6 +33,21 @@ struct keyed_hash *keyed_hash_new(const unsigned char *key, size_t key_length);
 void keyed_hash_free(struct keyed_hash *k);
 void keyed_hash_id(struct keyed_hash *k, const char *bytes, size_t length, char out[ID_TEXT_BYTES]);
 
+/*
+ * A running hash of nothing but the bytes given, by OpenSSL's name for it ("SHA1", "SHA224"): for ids that other
+ * programs make, too. The text is hexadecimal. One thread at a time.
+ */
+struct raw_hash;
+
+enum { RAW_HASH_TEXT_BYTES = DIGEST_TEXT_BYTES }; /* of at most 256 bits */
+
+struct raw_hash *raw_hash_new(const char *name);
+void raw_hash_free(struct raw_hash *h);
+void raw_hash_start(struct raw_hash *h);
+void raw_hash_add(struct raw_hash *h, const char *bytes, size_t length);
+void raw_hash_end(struct raw_hash *h, char out[RAW_HASH_TEXT_BYTES]);
+void raw_hash_so_far(const struct raw_hash *h, char out[RAW_HASH_TEXT_BYTES]); /* and goes on */
+
 /* out holds 2 * length + 1 bytes. */
 void hash_hex(const unsigned char *bytes, size_t length, char *out);
 

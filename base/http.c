@@ -26,6 +26,7 @@ struct http {
     char why[CURL_ERROR_SIZE];
     bool head_whole; /* of the reply: libcurl takes one that is cut off in it for a reply without body */
     bool gzip;
+    size_t gzip_least;
     z_stream deflate; /* only with gzip */
     struct buf packed;
 };
@@ -102,6 +103,10 @@ static void set_manners(struct http *h, const struct http_options *o)
         curl_easy_setopt(h->link, CURLOPT_USERNAME, o->user);
         curl_easy_setopt(h->link, CURLOPT_PASSWORD, o->password ? o->password : "");
     }
+    if (o->bearer) {
+        curl_easy_setopt(h->link, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+        curl_easy_setopt(h->link, CURLOPT_XOAUTH2_BEARER, o->bearer);
+    }
     if (o->ca_file)
         curl_easy_setopt(h->link, CURLOPT_CAINFO, o->ca_file);
 }
@@ -121,6 +126,7 @@ struct http *http_new(const struct http_options *o)
     curl_easy_setopt(h->link, CURLOPT_WRITEFUNCTION, on_reply);
     curl_easy_setopt(h->link, CURLOPT_HEADERFUNCTION, on_head_line);
     curl_easy_setopt(h->link, CURLOPT_HEADERDATA, h);
+    h->gzip_least = o->gzip_least ? o->gzip_least : GZIP_LEAST;
     h->gzip = o->gzip && deflateInit2(&h->deflate, GZIP_LEVEL, Z_DEFLATED, MAX_WBITS + 16, 8, 0) == Z_OK;
     return h;
 }
@@ -143,7 +149,7 @@ static bool pack_body(struct http *h, struct http_request *r)
 {
     size_t room;
 
-    if (!h->gzip || !r->body || r->length < GZIP_LEAST || r->length > INT_MAX)
+    if (!h->gzip || !r->body || r->length < h->gzip_least || r->length > INT_MAX)
         return false;
     deflateReset(&h->deflate);
     buf_reset(&h->packed);

@@ -17,9 +17,11 @@
 
 struct http_options {
     const char *user, *password; /* NULL: none; basic authentication */
+    const char *bearer;          /* a token instead; NULL: none */
     const char *ca_file;         /* NULL: the system's certificates */
     int connect_ms, timeout_ms;  /* to connect; the whole request */
     bool gzip;                   /* compress bodies of 1 KiB and more */
+    size_t gzip_least;           /* of another size and more; 0: 1 KiB */
 };
 
 struct http_request {

@@ -78,26 +78,85 @@ json_t *json_at(const json_t *object, const char *path)
     return json_object_get(object, path);
 }
 
-bool json_text_has_member(const char *object, size_t length, const char *member)
+/* Behind a string's last quote; at is its first. */
+static const char *after_string(const char *at, const char *end)
 {
-    size_t wanted = strlen(member);
+    const char *first = at;
+
+    while ((at = memchr(at + 1, '"', (size_t)(end - at - 1)))) {
+        const char *before = at;
+
+        while (before > first + 1 && before[-1] == '\\')
+            before--;
+        if ((at - before) % 2 == 0)
+            return at + 1;
+    }
+    return end;
+}
+
+/* Where the text of a member's value begins, looked for from the object's first byte on. */
+static const char *walk_to_member(const char *object, const char *end, const char *member, size_t length)
+{
     int depth = 0;
 
-    if (!memmem(object, length, member, wanted))
-        return false; /* nearly always */
-    for (size_t i = 0; i < length; i++) {
-        if (object[i] == '"') {
-            if (depth == 1 && length - i >= wanted && memcmp(object + i, member, wanted) == 0)
-                return true;
-            for (i++; i < length && object[i] != '"'; i++)
-                i += object[i] == '\\';
-        } else if (object[i] == '{' || object[i] == '[') {
-            depth++;
-        } else if (object[i] == '}' || object[i] == ']') {
-            depth--;
+    for (const char *at = object; at < end;) {
+        if (*at == '"') {
+            if (depth == 1 && (size_t)(end - at) > length && memcmp(at, member, length) == 0)
+                return at + length;
+            at = after_string(at, end);
+            continue;
         }
+        if (*at == '{' || *at == '[')
+            depth++;
+        else if (*at == '}' || *at == ']')
+            depth--;
+        at++;
     }
-    return false;
+    return NULL;
+}
+
+/*
+ * What stands behind a comma or a brace, as a name in quotes and a colon, is a member and no part of a string: a quote
+ * in one has a backslash before it. With no other bracket before it, it is the object's own.
+ */
+static const char *find_member(const char *object, const char *end, const char *member)
+{
+    size_t length = strlen(member);
+    const char *found = memmem(object, (size_t)(end - object), member, length);
+
+    if (!found || found == object)
+        return NULL; /* nearly always */
+    if ((found[-1] == ',' || found[-1] == '{') && !memchr(object + 1, '{', (size_t)(found - object - 1)) &&
+        !memchr(object + 1, '[', (size_t)(found - object - 1)))
+        return found + length;
+    return walk_to_member(object, end, member, length);
+}
+
+bool json_text_has_member(const char *object, size_t length, const char *member)
+{
+    return find_member(object, object + length, member) != NULL;
+}
+
+bool json_text_member(const char *object, size_t length, const char *member, struct span *value)
+{
+    const char *end = object + length, *start = find_member(object, end, member), *at = start;
+    int depth = 0;
+
+    if (!start)
+        return false;
+    while (at < end && (depth > 0 || (*at != ',' && *at != '}'))) {
+        if (*at == '"') {
+            at = after_string(at, end);
+            continue;
+        }
+        if (*at == '{' || *at == '[')
+            depth++;
+        else if (*at == '}' || *at == ']')
+            depth--;
+        at++;
+    }
+    *value = (struct span){start, (size_t)(at - start)};
+    return true;
 }
 
 static void add_real(struct buf *out, double number)

@@ -11,6 +11,7 @@
 #include "base/attrs.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/text.h"
 
 enum {
     JSON_DEPTH_DEFAULT = 64,
@@ -32,6 +33,9 @@ json_t *json_at(const json_t *object, const char *path);
  * would stand there, with quotes and colon ("\"time\":"). Without parsing: for the hot path.
  */
 bool json_text_has_member(const char *object, size_t length, const char *member);
+
+/* Likewise the member's value, as JSON text (a string with its quotes). False: there is no such member. */
+bool json_text_member(const char *object, size_t length, const char *member, struct span *value);
 
 /* Writes compactly, keys in the order they were added, numbers in their shortest form that reads back the same. */
 void json_add(struct buf *out, const json_t *value);

@@ -13,6 +13,7 @@ enum { CELL_BYTES = 400, GAP = 2 };
 struct cell {
     char *shown; /* for people */
     char *json;
+    char *plain; /* as it is; NULL: nothing */
     bool number; /* stands to the right */
 };
 
@@ -43,6 +44,7 @@ void listing_free(struct listing *l)
     for (size_t i = 0; i < l->count; i++) {
         free(l->cells[i].shown);
         free(l->cells[i].json);
+        free(l->cells[i].plain);
     }
     for (size_t i = 0; i < l->width; i++)
         free(l->columns[i]);
@@ -51,13 +53,13 @@ void listing_free(struct listing *l)
     free(l);
 }
 
-static void add_cell(struct listing *l, struct buf *shown, struct buf *json, bool number)
+static void add_cell(struct listing *l, struct buf *shown, struct buf *json, const char *plain, bool number)
 {
     if (l->count == l->room) {
         l->room = l->room ? 2 * l->room : 64;
         l->cells = xrealloc(l->cells, l->room * sizeof *l->cells);
     }
-    l->cells[l->count++] = (struct cell){buf_take(shown), buf_take(json), number};
+    l->cells[l->count++] = (struct cell){buf_take(shown), buf_take(json), plain ? xstrdup(plain) : NULL, number};
 }
 
 void listing_text(struct listing *l, const char *text)
@@ -71,7 +73,7 @@ void listing_text(struct listing *l, const char *text)
         buf_add_char(&shown, '-');
         buf_add_text(&json, "null");
     }
-    add_cell(l, &shown, &json, false);
+    add_cell(l, &shown, &json, text, false);
 }
 
 void listing_int(struct listing *l, int64_t number)
@@ -80,7 +82,7 @@ void listing_int(struct listing *l, int64_t number)
 
     buf_add_int(&shown, number);
     buf_add_int(&json, number);
-    add_cell(l, &shown, &json, true);
+    add_cell(l, &shown, &json, json.data, true);
 }
 
 void listing_json(struct listing *l, const char *json)
@@ -89,7 +91,7 @@ void listing_json(struct listing *l, const char *json)
 
     text_add_escaped(&shown, json, strlen(json), CELL_BYTES);
     buf_add_text(&copy, json);
-    add_cell(l, &shown, &copy, false);
+    add_cell(l, &shown, &copy, json, false);
 }
 
 /* Code points, as text_add_escaped left no bytes that are none. */
@@ -185,6 +187,31 @@ static void add_array(const struct listing *l, struct buf *out)
         buf_printf(out, ": %s%s", l->cells[i].json, column + 1 == l->width ? "}" : "");
     }
     buf_add_text(out, l->count > 0 ? "\n]\n" : "]\n");
+}
+
+static void add_csv_cell(struct buf *out, const char *plain, bool number)
+{
+    if (number)
+        buf_add_text(out, plain);
+    else
+        text_add_csv(out, plain);
+}
+
+void listing_write_csv(const struct listing *l, FILE *out)
+{
+    struct buf text = BUF_INIT;
+
+    for (size_t i = 0; i < l->width; i++) {
+        buf_add_text(&text, i > 0 ? "," : "");
+        add_csv_cell(&text, l->columns[i], false);
+    }
+    for (size_t i = 0; i < l->count; i++) {
+        buf_add_text(&text, i % l->width > 0 ? "," : "\r\n");
+        add_csv_cell(&text, l->cells[i].plain ? l->cells[i].plain : "", l->cells[i].number);
+    }
+    buf_add_text(&text, "\r\n");
+    fwrite(text.data, 1, text.length, out);
+    buf_release(&text);
 }
 
 void listing_write(const struct listing *l, FILE *out, bool json)

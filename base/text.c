@@ -164,3 +164,20 @@ const char *text_nearest(const char *word, const char *const *candidates, size_t
     }
     return nearest;
 }
+
+void text_add_csv(struct buf *out, const char *text)
+{
+    bool formula = *text && strchr("=+-@\t\r", *text);
+
+    if (!formula && !strpbrk(text, ",\"\r\n")) {
+        buf_add_text(out, text);
+        return;
+    }
+    buf_add_text(out, formula ? "\"'" : "\"");
+    for (; *text; text++) {
+        if (*text == '"')
+            buf_add_char(out, '"');
+        buf_add_char(out, *text);
+    }
+    buf_add_char(out, '"');
+}

@@ -38,6 +38,9 @@ size_t text_utf8_valid(const char *bytes, size_t length);
 /* For one line on a terminal or in a log: control, bidirectional and broken characters as \xNN or \u{...}. */
 void text_add_escaped(struct buf *out, const char *bytes, size_t length, size_t most);
 
+/* A field of comma-separated values (RFC 4180); one that a spreadsheet would take for a formula begins with an '. */
+void text_add_csv(struct buf *out, const char *text);
+
 /* The candidate nearest to word by edit distance, at most a third of its length away; NULL where none is near. */
 const char *text_nearest(const char *word, const char *const *candidates, size_t count);
 

@@ -83,7 +83,7 @@ struct placed action_line_add(struct action_line *a, const struct bulk_target *t
     if (t->version >= 0) {
         buf_add_text(out, ",\"version\":");
         buf_add_int(out, t->version);
-        buf_add_text(out, ",\"version_type\":\"external\"");
+        buf_add_text(out, t->same_version ? ",\"version_type\":\"external_gte\"" : ",\"version_type\":\"external\"");
     }
     if (t->seq_no >= 0) {
         buf_add_text(out, ",\"if_seq_no\":");

@@ -28,6 +28,7 @@ struct bulk_target {
     size_t id_length;             /* 0: NUL-ended */
     const char *routing;          /* NULL: by the id */
     int64_t version;              /* external; -1: none */
+    bool same_version;            /* also over a document that has this version: in place (external_gte) */
     int64_t seq_no, primary_term; /* -1: none */
 };
 

@@ -19,6 +19,7 @@ struct search {
     struct client *client;
     char *index; /* without the prefix */
     json_t *query;
+    char *fields; /* NULL: all */
     size_t page_size;
     char *point;   /* the point in time; NULL: not open */
     int64_t after; /* the highest _seq_no that is wholly read; -1: none */
@@ -52,6 +53,12 @@ struct search *search_open(struct client *c, const char *index, const json_t *qu
     s->page_size = page_size;
     s->after = -1;
     return s;
+}
+
+void search_fields(struct search *s, const char *fields)
+{
+    free(s->fields);
+    s->fields = xstrdup(fields);
 }
 
 /* ------------------------------------------------------------------------------------------ the point in time */
@@ -97,10 +104,23 @@ void search_close(struct search *s)
     json_decref(s->hits);
     json_decref(s->query);
     free(s->index);
+    free(s->fields);
     free(s);
 }
 
 /* ---------------------------------------------------------------------------------------------- page by page */
+
+/* "a,b" as ["a","b"]. */
+static json_t *field_list(const char *fields)
+{
+    json_t *list = json_array();
+
+    for (size_t length; *fields; fields += length + (fields[length] == ',')) {
+        length = strcspn(fields, ",");
+        json_array_append_new(list, json_stringn(fields, length));
+    }
+    return list;
+}
 
 static json_t *page_request(const struct search *s)
 {
@@ -109,6 +129,8 @@ static json_t *page_request(const struct search *s)
     json_object_set_new(request, "size", json_integer((json_int_t)s->page_size));
     json_object_set_new(request, "pit", json_pack("{s:s, s:s}", "id", s->point, "keep_alive", KEEP_ALIVE));
     json_object_set(request, "query", s->query);
+    if (s->fields)
+        json_object_set_new(request, "_source", field_list(s->fields));
     json_object_set_new(request, "sort", json_pack("[{s:s}]", "_seq_no", "asc"));
     if (s->after >= 0)
         json_object_set_new(request, "search_after", json_pack("[I]", (json_int_t)s->after));
@@ -228,7 +250,7 @@ static bool settle_doc(json_t *doc, struct error *err)
     return false;
 }
 
-static json_t *documents_request(const json_t *const *hits, size_t count)
+static json_t *documents_request(const char *fields, const json_t *const *hits, size_t count)
 {
     static const char *const names[][2] = {
         {"_index",   "_index" },
@@ -242,6 +264,8 @@ static json_t *documents_request(const json_t *const *hits, size_t count)
 
         for (size_t n = 0; n < ARRAY_LENGTH(names); n++)
             json_object_set(one, names[n][1], json_object_get(hits[i], names[n][0])); /* what is not there is not set */
+        if (fields)
+            json_object_set_new(one, "_source", field_list(fields));
         json_array_append_new(list, one);
     }
     return json_pack("{s:o}", "docs", list);
@@ -249,7 +273,13 @@ static json_t *documents_request(const json_t *const *hits, size_t count)
 
 bool search_get(struct client *c, const json_t *const *hits, size_t count, json_t **docs, struct error *err)
 {
-    json_t *request = documents_request(hits, count), *answer = NULL;
+    return search_get_fields(c, NULL, hits, count, docs, err);
+}
+
+bool search_get_fields(struct client *c, const char *fields, const json_t *const *hits, size_t count, json_t **docs,
+                       struct error *err)
+{
+    json_t *request = documents_request(fields, hits, count), *answer = NULL;
     bool ok = client_json(c, "POST", "/_mget", request, &answer, NULL, err);
 
     *docs = NULL;

@@ -23,6 +23,9 @@ struct search;
  */
 struct search *search_open(struct client *c, const char *index, const json_t *query, size_t page_size);
 
+/* Before the first page: hits come with these fields of their documents only, named with commas between them. */
+void search_fields(struct search *s, const char *fields);
+
 /* *hits: an array, borrowed until the next call; NULL after the last page. */
 bool search_next(struct search *s, const json_t **hits, struct error *err) must_check;
 
@@ -37,5 +40,9 @@ bool search_refresh(struct client *c, const char *index, struct error *err) must
  * each with "found". Caller's. Of a hit _index (with the prefix), _id and _routing count.
  */
 bool search_get(struct client *c, const json_t *const *hits, size_t count, json_t **docs, struct error *err) must_check;
+
+/* The same, with these fields of the documents only (NULL: whole). */
+bool search_get_fields(struct client *c, const char *fields, const json_t *const *hits, size_t count, json_t **docs,
+                       struct error *err) must_check;
 
 #endif

@@ -459,6 +459,54 @@ static void a_path_finds_members_also_below_keys_with_dots(void **state)
     buf_release(&scratch);
 }
 
+static void a_member_is_found_at_the_top_level_without_parsing(void **state)
+{
+    static const struct {
+        const char *object, *value; /* of "a"; NULL: none */
+    } table[] = {
+        {"",                                                  NULL                   },
+        {"{}",                                                NULL                   },
+        {"{\"a\":1}",                                         "1"                    },
+        {"{\"a\":\"x\"}",                                     "\"x\""                },
+        {"{\"b\":2,\"a\":-1.5e3,\"c\":3}",                    "-1.5e3"               },
+        {"{\"a\":\"},\\\"]\",\"b\":1}",                       "\"},\\\"]\""          },
+        {"{\"a\":\"\\\\\",\"b\":1}",                          "\"\\\\\""             },
+        {"{\"a\":{\"b\":[1,{\"}\":2}]},\"c\":3}",             "{\"b\":[1,{\"}\":2}]}"},
+        {"{\"a\":[],\"b\":1}",                                "[]"                   },
+        {"{\"a\":null}",                                      "null"                 },
+        {"{\"b\":{\"a\":1}}",                                 NULL                   },
+        {"{\"b\":[{\"a\":1}]}",                               NULL                   },
+        {"{\"b\":\"\\\"a\\\":1\"}",                           NULL                   },
+        {"{\"b\":{\"a\":1},\"a\":2}",                         "2"                    },
+        {"{\"xa\":1,\"ab\":2}",                               NULL                   },
+        {"{\"x\\\"a\":1}",                                    NULL                   },
+        {"{\"x,\\\"a\":1,\"a\":3}",                           "3"                    },
+        {"{\"b\":\"{\",\"a\":1}",                             "1"                    },
+        {"{\"b\":\"\\\\\",\"a\":\"\\\\\\\"\"}",               "\"\\\\\\\"\""         },
+        {"{\"b\":{\"c\":0,\"a\":1},\"d\":[\"a\",{\"a\":2}]}", NULL                   },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        size_t length = strlen(table[i].object);
+        struct span value = SPAN_NONE;
+
+        assert_int_equal(json_text_has_member(table[i].object, length, "\"a\":"), table[i].value != NULL);
+        assert_int_equal(json_text_member(table[i].object, length, "\"a\":", &value), table[i].value != NULL);
+        if (table[i].value && !span_is(value, table[i].value))
+            fail_msg("%s: %.*s", table[i].object, (int)value.length, value.text);
+    }
+}
+
+static void a_long_time_always_has_microseconds_and_offset(void **state)
+{
+    char text[TIME_TEXT_BYTES];
+
+    (void)state;
+    assert_string_equal(time_text_long(INT64_C(1795210800123456), text), "2026-11-20T21:40:00.123456+00:00");
+    assert_string_equal(time_text_long(INT64_C(1795210800000000), text), "2026-11-20T21:40:00.000000+00:00");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +521,8 @@ int main(void)
         cmocka_unit_test(words_are_taken_one_by_one),
         cmocka_unit_test(a_buf_is_always_a_c_string_too),
         cmocka_unit_test(a_json_string_is_escaped_as_rfc_8259_says),
+        cmocka_unit_test(a_member_is_found_at_the_top_level_without_parsing),
+        cmocka_unit_test(a_long_time_always_has_microseconds_and_offset),
         cmocka_unit_test(json_that_is_none_is_refused_with_its_position),
         cmocka_unit_test(json_within_the_limits_is_written_as_it_was_read),
         cmocka_unit_test(numbers_are_written_in_their_shortest_form_that_reads_back_the_same),
