@@ -10,32 +10,54 @@
 
 #include "base/http.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "config/verb.h"
 #include "config/verbs.h"
-#include "handlers/registry.h"
 #include "notifier/verbs.h"
 #include "scheduler/verbs.h"
 
 #define DEFAULT_CONFIG CRIER_SYSCONF_DIR "/crier.ini"
 
+/* Lined up, the columns would go beyond the edge of the page. */
+/* clang-format off */
 static const struct verb verbs[] = {
-    {"serve",    "[PART...]",                           "run the service: door, handlers and clock, or the parts named",
-     "SIGTERM drains, a second one ends at once; what is unfinished comes again.",                                             true,  verb_serve   },
-    {"check",    "[--online]",                          "check the configuration, with --online also the servers",
-     "Every mistake is shown at once, as file:line.",                                                                          false, verb_check   },
-    {"config",   "reference|sample|show",               "every key; an annotated file; the values in force",             NULL, false, verb_config  },
-    {"emit",     "[FILE|-] | --type TYPE [...]",        "send events from a file, standard input or arguments",
+    {"serve", "[PART...]",
+     "run the service: door, handlers and clock, or the parts named",
+     "SIGTERM drains, a second one ends at once; what is unfinished comes again.",
+     true, verb_serve},
+    {"check", "[--online]",
+     "check the configuration, with --online also the servers",
+     "Every mistake is shown at once, as file:line.",
+     false, verb_check},
+    {"config", "reference|sample|show",
+     "every key; an annotated file; the values in force",
+     "show takes what profiles give as if it stood in the file; secrets are hidden.",
+     false, verb_config},
+    {"emit", "[FILE|-] | --type TYPE [...]",
+     "send events from a file, standard input or arguments",
      "--type T --subject S [--id I] [--source S] [--time T] [--revision N] [--actor A] [--operation O] [--data JSON]\n"
-     "--dry-run checks only. Exit 3 where a part was refused.",                                                                true,  verb_emit    },
-    {"status",   "",                                    "whether all is well: servers, what waits, what is dead",        NULL, true,  verb_status  },
-    {"queues",   "",                                    "the queues and what is in them",                                NULL, true,  verb_queues  },
-    {"handlers", "",                                    "the handlers and what waits for them",                          NULL, true,  verb_handlers},
-    {"run",      "HANDLER",                             "let a handler work off what waits, now and here",
-     "--dry-run only counts what waits. Exit 3 where a part went to the dead letters.",                                        true,  verb_run     },
-    {"dead",     "list|show ID|retry ID...|drop ID...", "look at dead letters, try them again, drop them",
+     "--dry-run checks only. Exit 3 where a part was refused.",
+     true, verb_emit},
+    {"status", "",
+     "whether all is well: servers, what waits, what is dead",
+     NULL, true, verb_status},
+    {"queues", "",
+     "the queues and what is in them",
+     NULL, true, verb_queues},
+    {"handlers", "",
+     "the handlers and what waits for them",
+     NULL, true, verb_handlers},
+    {"run", "HANDLER",
+     "let a handler work off what waits, now and here",
+     "--dry-run only counts what waits. Exit 3 where a part went to the dead letters.",
+     true, verb_run},
+    {"dead", "list|show ID|retry ID...|drop ID...",
+     "look at dead letters, try them again, drop them",
      "--queue NAME and --handler NAME narrow; --all for all that are left by that, also to list more than 100;\n"
-     "--dry-run counts only.",                                                                                                 true,  verb_dead    },
+     "--dry-run counts only.",
+     true, verb_dead},
 };
+/* clang-format on */
 
 static const struct verb *find_verb(const char *name)
 {
@@ -51,7 +73,7 @@ static int print_help(FILE *out)
           "usage: crier VERB [--config FILE] [--json] [--dry-run] [--help] ...\n\n",
           out);
     for (size_t i = 0; i < ARRAY_LENGTH(verbs); i++)
-        fprintf(out, "  %-9s %s\n", verbs[i].name, verbs[i].help);
+        fprintf(out, "  %-12s %s\n", verbs[i].name, verbs[i].help);
     fputs("\nThe configuration is --config, else $CRIER_CONFIG, else " DEFAULT_CONFIG ".\n"
           "Exit codes: 0 done, 1 failed, 2 usage, 3 part failed, 69 peer unreachable, 78 configuration.\n",
           out);
@@ -101,10 +123,9 @@ static int run_with_settings(const struct verb *v, struct verb_call *call)
 static int run_verb(const struct verb *v, int argc, char **argv)
 {
     const char *environment = getenv("CRIER_CONFIG");
-    struct config_outside outside = {scheduler_rules, handler_kinds(), scheduler_wholes};
     struct verb_call call = {
         .config_path = environment && *environment ? environment : DEFAULT_CONFIG,
-        .outside = &outside,
+        .outside = scheduler_outside(),
         .argc = argc,
         .argv = argv,
     };

@@ -33,7 +33,7 @@ endfunction()
 # so an #include of a layer further right does not compile.
 function(layer folder)
   cmake_parse_arguments(arg "" "" "USES;LIBS" ${ARGN})
-  file(GLOB files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.c)
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.c)
   add_library(${folder} STATIC ${files})
   set(view ${PROJECT_BINARY_DIR}/view/${folder})
   file(MAKE_DIRECTORY ${view})

@@ -63,13 +63,27 @@ enum {
     KIND_COUNTS_PEOPLE =
         2,             /* no event of its queue carries an IP address, user agent, user or session id past the door */
     KIND_ONE_LANE = 4, /* never two lanes of it in one process */
+    KIND_CLOCK = 8,    /* runs by the clock in one process at a time, and takes no events */
 };
+
+/* Sections under a name, as `profile = NAME` in [event] brings them into the file (config/profile.h). */
+struct config_profile {
+    const char *name, *help;
+    const char *text; /* an ini file; {type} in it stands for the event's type */
+};
+
+struct settings;
+struct handler_settings;
 
 /* What the layers further right know of the file. Arrays end with a zero row; each may be NULL. */
 struct config_outside {
     const struct config_rule *rules;
     const struct config_kind *kinds;
     const struct config_whole *wholes;
+    const struct config_profile *profiles;
+
+    /* Whether a handler fits to the other sections, once all are read and good by themselves. */
+    bool (*handler_fits)(const struct settings *s, const struct handler_settings *hs, struct error *err);
 };
 
 /* Reads one value as its row says; target is the section's struct. The text names what is allowed. */

@@ -8,11 +8,13 @@
 #include "config/hint.h"
 #include "config/ini_file.h"
 #include "config/mistakes.h"
+#include "config/profile.h"
 #include "config/section.h"
 #include "config/value.h"
 
 struct load {
     const struct ini_file *file;
+    const struct config_outside *outside;
     const struct config_kind *kinds;
     const struct config_whole *wholes;
     const struct config_rule *rules;
@@ -234,14 +236,30 @@ static void opensearch_check(struct load *l)
 }
 
 /* The address as the url says, with the password of its own key. The url was checked with its key. */
-static void redis_address_make(struct redis_settings *r)
+static void address_make(struct redis_address *a, const char *url, const char *password)
 {
     struct error err;
 
-    if (redis_address_parse(r->url, &r->address, &err) && r->password[0]) {
-        free(r->address.password);
-        r->address.password = xstrdup(r->password);
+    if (redis_address_parse(url, a, &err) && password[0]) {
+        free(a->password);
+        a->password = xstrdup(password);
     }
+}
+
+static void addresses_make(struct settings *s)
+{
+    address_make(&s->redis.address, s->redis.url, s->redis.password);
+    if (s->platform.url[0])
+        address_make(&s->platform.address, s->platform.url, s->platform.password);
+}
+
+static void handlers_fit(struct load *l)
+{
+    struct error err;
+
+    for (size_t i = 0; i < l->settings->handler_count; i++)
+        if (!l->outside->handler_fits(l->settings, &l->settings->handlers[i], &err))
+            mistake_add(l->mistakes, l->settings->handlers[i].line, "%s", err.text);
 }
 
 static void file_load(struct load *l)
@@ -249,8 +267,10 @@ static void file_load(struct load *l)
     for (const struct ini_section *in = l->file->sections; in; in = in->next)
         section_load(l, in);
     opensearch_check(l);
+    if (l->mistakes->count == 0 && l->outside && l->outside->handler_fits)
+        handlers_fit(l);
     if (l->mistakes->count == 0)
-        redis_address_make(&l->settings->redis);
+        addresses_make(l->settings);
 }
 
 static size_t section_count(void)
@@ -269,6 +289,7 @@ struct settings *settings_parse(const char *path, const char *text, size_t lengt
     struct ini_file file;
     struct load l = {
         .file = &file,
+        .outside = outside,
         .kinds = outside && outside->kinds ? outside->kinds : no_kinds,
         .rules = outside && outside->rules ? outside->rules : no_rules,
         .wholes = outside ? outside->wholes : NULL,
@@ -277,6 +298,7 @@ struct settings *settings_parse(const char *path, const char *text, size_t lengt
 
     mistakes_init(&found, path);
     ini_file_read(&file, text, length, &found);
+    profiles_merge(&file, outside ? outside->profiles : NULL, &found);
     l.settings = settings_new(path);
     l.spare = settings_new(path);
     l.lines = xcalloc(section_count(), sizeof *l.lines);

@@ -1,5 +1,6 @@
 /* The reference of every key: the rows of all tables, for people and for programs. */
 #include "config/print.h"
+#include "config/profile.h"
 #include "config/section.h"
 #include "config/value.h"
 
@@ -23,8 +24,10 @@ static void add_heading(struct buf *out, const struct config_section *section, c
     buf_printf(out, "\n  %s\n", kind ? kind->help : section->help);
 }
 
-static void add_key(struct buf *out, const struct config_key *key)
+static void add_key(struct buf *out, const struct config_outside *outside, const struct config_key *key)
 {
+    const struct config_profile *p = profiles_of(outside, key);
+
     buf_printf(out, "\n  %s", key->name);
     if (config_key_required(key))
         buf_add_text(out, " (required)");
@@ -37,13 +40,15 @@ static void add_key(struct buf *out, const struct config_key *key)
         buf_add_text(out, "\n      ");
         config_value_add_allowed(key, true, out);
     }
+    for (; p && p->name; p++)
+        buf_printf(out, "\n      %s: %s", p->name, p->help);
     buf_add_char(out, '\n');
 }
 
-static void add_keys(struct buf *out, const struct config_key *keys)
+static void add_keys(struct buf *out, const struct config_outside *outside, const struct config_key *keys)
 {
     for (const struct config_key *key = keys; key && key->name; key++)
-        add_key(out, key);
+        add_key(out, outside, key);
 }
 
 void settings_add_reference(const struct config_outside *outside, struct buf *out)
@@ -53,11 +58,11 @@ void settings_add_reference(const struct config_outside *outside, struct buf *ou
     buf_add_text(out, introduction);
     for (const struct config_section *section = config_sections; section->name; section++) {
         add_heading(out, section, NULL);
-        add_keys(out, section->keys);
+        add_keys(out, outside, section->keys);
     }
     for (const struct config_kind *kind = outside ? outside->kinds : NULL; kind && kind->name; kind++) {
         add_heading(out, handler, kind);
-        add_keys(out, kind->keys);
+        add_keys(out, outside, kind->keys);
     }
 }
 

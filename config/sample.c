@@ -1,5 +1,6 @@
 /* The sample: a file that works as it is, with every other key as a comment that holds its default. */
 #include "base/text.h"
+#include "config/profile.h"
 #include "config/section.h"
 #include "config/value.h"
 
@@ -96,8 +97,10 @@ static void add_row(struct buf *out, const struct sample_row *row)
 }
 
 /* A key that the example leaves alone: what it is, then the line as it would be written. */
-static void add_default(struct buf *out, const struct config_key *key)
+static void add_default(struct buf *out, const struct config_outside *outside, const struct config_key *key)
 {
+    const struct config_profile *p = profiles_of(outside, key);
+
     buf_printf(out, "; %s%s", key->help, config_key_required(key) ? " [required]" : "");
     if (key->type == CONFIG_SECRET) {
         buf_printf(out, " [or %s_file = FILE]", key->name);
@@ -106,17 +109,20 @@ static void add_default(struct buf *out, const struct config_key *key)
         config_value_add_allowed(key, false, out);
         buf_add_char(out, ']');
     }
+    for (; p && p->name; p++)
+        buf_printf(out, "\n;   %s: %s", p->name, p->help);
     buf_printf(out, "\n;%s =", key->name);
     if (!config_key_required(key) && key->fallback[0])
         buf_printf(out, " %s", key->fallback);
     buf_add_char(out, '\n');
 }
 
-static void add_defaults(struct buf *out, const struct config_key *keys, const struct sample_row *head)
+static void add_defaults(struct buf *out, const struct config_outside *outside, const struct config_key *keys,
+                         const struct sample_row *head)
 {
     for (const struct config_key *key = keys; key && key->name; key++)
         if (!head || !value_in(head, key->name))
-            add_default(out, key);
+            add_default(out, outside, key);
 }
 
 /* Keys that a section before showed as comments are not shown again. */
@@ -148,9 +154,9 @@ static void add_section(struct buf *out, const struct config_outside *outside, c
     for (const struct sample_row *row = head + 1; in_section(row); row++)
         add_row(out, row);
     if (kind)
-        add_defaults(out, kind->keys, head);
+        add_defaults(out, outside, kind->keys, head);
     if (first_of_its_kind(head))
-        add_defaults(out, section->keys, head);
+        add_defaults(out, outside, section->keys, head);
 }
 
 static bool has_example(const struct config_outside *outside, const struct config_kind *kind)
@@ -162,10 +168,10 @@ static bool has_example(const struct config_outside *outside, const struct confi
 }
 
 /* A type of handler that the example does not use: all of it is a comment. */
-static void add_unused(struct buf *out, const struct config_kind *kind)
+static void add_unused(struct buf *out, const struct config_outside *outside, const struct config_kind *kind)
 {
     buf_printf(out, "\n; %s: %s\n;[handler NAME]\n;type = %s\n;queue =\n", kind->name, kind->help, kind->name);
-    add_defaults(out, kind->keys, NULL);
+    add_defaults(out, outside, kind->keys, NULL);
 }
 
 void settings_add_sample(const struct config_outside *outside, struct buf *out)
@@ -176,5 +182,5 @@ void settings_add_sample(const struct config_outside *outside, struct buf *out)
             add_section(out, outside, row);
     for (const struct config_kind *kind = outside ? outside->kinds : NULL; kind && kind->name; kind++)
         if (!has_example(outside, kind))
-            add_unused(out, kind);
+            add_unused(out, outside, kind);
 }

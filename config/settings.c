@@ -48,10 +48,17 @@ void settings_free(struct settings *s)
         free(h->own);
         free(h->name);
     }
+    for (size_t i = 0; i < s->url_count; i++)
+        free(s->urls[i].name);
+    for (size_t i = 0; i < s->query_count; i++)
+        free(s->queries[i].name);
     redis_address_release(&s->redis.address);
+    redis_address_release(&s->platform.address);
     free(s->queues);
     free(s->events);
     free(s->handlers);
+    free(s->urls);
+    free(s->queries);
     free(s->path);
     free(s);
 }

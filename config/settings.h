@@ -50,8 +50,21 @@ struct queue_settings {
     int line; /* in the file, for later checks */
 };
 
+enum robot_rules { RULES_COP51, RULES_COPRD, RULES_REFERENCE };
+enum list_answer { LIST_DROP, LIST_FLAG };
+enum visitor_form { VISITOR_KEYED, VISITOR_REFERENCE };
+enum id_form { ID_DIGEST, ID_REFERENCE };
+
 struct event_settings {
-    char *type, *prepare, *unique, *robots_file, *machines_file;
+    char *type, *profile, *prepare, *fields, *unique, *clicks;
+    char *robots_file, *robots_except_file, *machines_file, *country_file;
+    char *ignore_agents_file, *ignore_networks;
+    int rules;            /* enum robot_rules */
+    int robots, machines; /* enum list_answer */
+    int visitor;          /* enum visitor_form */
+    int id;               /* enum id_form */
+    int64_t lateness_ms;
+    bool agent_class;
     int line;
 };
 
@@ -66,6 +79,38 @@ struct handler_settings {
     int line;
 };
 
+/* The Redis of the platform's own message broker; url "": the platform's queues are not read. */
+struct platform_settings {
+    char *url, *password, *queues, *exchange;
+    int64_t poll_ms, batch;
+    struct redis_address address; /* made from url and password */
+};
+
+struct access_log_settings {
+    char *pattern;
+};
+
+struct url_settings {
+    char *name, *pattern, *event, *methods, *status, *data;
+    int line;
+};
+
+enum query_kind { QUERY_TERMS, QUERY_HISTOGRAM };
+
+struct query_settings {
+    char *name, *index, *time_field, *required, *metrics, *copy, *group;
+    int kind; /* enum query_kind */
+    int line;
+};
+
+struct report_settings {
+    char *platform, *created_by, *institution, *institution_id, *namespace, *registry_record, *publisher, *publisher_id;
+    char *records, *id_field, *title_field, *doi_field, *parent_doi_field, *version_field, *authors_field;
+    char *access_field, *date_field, *type_field, *data_types, *publisher_field;
+    char *views, *downloads; /* handlers of type statistics */
+    char *hub_url, *hub_token;
+};
+
 struct settings {
     char *path;
     struct service_settings service;
@@ -73,10 +118,15 @@ struct settings {
     struct opensearch_settings opensearch;
     struct http_settings http;
     struct audit_settings audit;
+    struct platform_settings platform;
+    struct access_log_settings access_log;
+    struct report_settings report;
     struct queue_settings *queues;
     struct event_settings *events;
     struct handler_settings *handlers;
-    size_t queue_count, event_count, handler_count;
+    struct url_settings *urls;
+    struct query_settings *queries;
+    size_t queue_count, event_count, handler_count, url_count, query_count;
 };
 
 /*

@@ -41,6 +41,14 @@ bool verb_option(struct verb_call *call, const char *name, const char **value)
     return false;
 }
 
+const char *verb_unknown_option(const struct verb_call *call)
+{
+    for (int i = 0; i < call->argc && !text_same(call->argv[i], "--"); i++)
+        if (text_starts(call->argv[i], "--"))
+            return call->argv[i];
+    return NULL;
+}
+
 static void say(const char *verb, const char *text, const char *more)
 {
     struct buf line = BUF_INIT;

@@ -31,6 +31,9 @@ struct verb {
  */
 bool verb_option(struct verb_call *call, const char *name, const char **value);
 
+/* An option that nobody took out, so that nobody knows it; NULL: there is none. */
+const char *verb_unknown_option(const struct verb_call *call);
+
 /* "crier VERB: text" on standard error; returns the exit code that fits. */
 int verb_failed(const char *verb, const struct error *err);
 int verb_usage(const char *verb, const char *what);

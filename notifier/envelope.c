@@ -200,6 +200,16 @@ bool envelope_attribute(struct event *e, const char *name, const char *value, st
     return set_attribute(e, name, text, arena, err);
 }
 
+static void set_time_now(struct event *e, struct arena *arena)
+{
+    char text[TIME_TEXT_BYTES];
+
+    if (e->time.length > 0)
+        return;
+    e->time_us = clock_wall_us();
+    e->time = span_of(arena_text(arena, time_text(e->time_us, text)));
+}
+
 bool envelope_complete(struct event *e, struct arena *arena, struct error *err)
 {
     const char *missing = e->id.length == 0       ? "id"
@@ -209,12 +219,7 @@ bool envelope_complete(struct event *e, struct arena *arena, struct error *err)
 
     if (missing)
         return error_set(err, ERROR_INPUT, "%s is missing", missing);
-    if (e->time.length == 0) {
-        char text[TIME_TEXT_BYTES];
-
-        e->time_us = clock_wall_us();
-        e->time = span_of(arena_text(arena, time_text(e->time_us, text)));
-    }
+    set_time_now(e, arena);
     return true;
 }
 
@@ -278,28 +283,36 @@ static bool set_members(struct event *e, const json_t *object, struct arena *are
     return true;
 }
 
-/* The id of a short form without one: the same for the same event sent again, where its timestamp tells it apart. */
-static void invent_id(struct event *e, const json_t *payload, bool repeatable, struct arena *arena)
+void envelope_name(struct event *e, const json_t *data, struct keyed_hash *key, struct arena *arena)
 {
+    struct buf text = BUF_INIT;
     char id[ID_TEXT_BYTES];
 
-    if (repeatable) {
+    if (key) {
+        buf_printf(&text, "event|%s|", e->type.text);
+        json_add_sorted(&text, data);
+        keyed_hash_id(key, text.data, text.length, id);
+    } else {
         struct digest *d = digest_new();
-        struct buf text = BUF_INIT;
 
-        json_add_sorted(&text, payload);
+        json_add_sorted(&text, data);
         digest_start(d);
         digest_part(d, e->type.text, e->type.length);
         digest_part(d, text.data, text.length);
         digest_end_id(d, id);
-        buf_release(&text);
         digest_free(d);
-    } else {
-        unsigned char random[ID_BYTES];
-
-        random_secret(random, sizeof random);
-        hash_hex(random, sizeof random, id);
     }
+    buf_release(&text);
+    e->id = span_of(arena_text(arena, id));
+}
+
+static void name_at_random(struct event *e, struct arena *arena)
+{
+    unsigned char random[ID_BYTES];
+    char id[ID_TEXT_BYTES];
+
+    random_secret(random, sizeof random);
+    hash_hex(random, sizeof random, id);
     e->id = span_of(arena_text(arena, id));
 }
 
@@ -318,14 +331,17 @@ static bool read_short(struct event *e, const json_t *object, struct arena *aren
         return false;
     timestamp = json_member_text(*data, "timestamp", "");
     stamped = time_parse(timestamp, strlen(timestamp), true, &stamped_us);
+    if (!stamped && *timestamp && e->time.length == 0)
+        return error_set(err, ERROR_INPUT, "payload.timestamp is no time as 2026-11-20T21:40:00Z is one (RFC 3339)");
     if (stamped && e->time.length == 0) {
         e->time_us = stamped_us;
         e->time = span_of(arena_text(arena, time_text(stamped_us, text)));
     }
     if (e->source.length == 0)
         e->source = span_of(short_form_source);
-    if (e->id.length == 0)
-        invent_id(e, *data, stamped, arena);
+    if (e->id.length == 0 && !stamped)
+        name_at_random(e, arena);
+    set_time_now(e, arena);
     return true;
 }
 
@@ -333,7 +349,8 @@ static bool read_whole(struct event *e, const json_t *object, struct arena *aren
 {
     if (!json_object_get(object, "specversion"))
         return error_set(err, ERROR_INPUT, "specversion is missing");
-    return set_members(e, object, arena, err) && take_data(object, "data", data, err);
+    return set_members(e, object, arena, err) && take_data(object, "data", data, err) &&
+           envelope_complete(e, arena, err);
 }
 
 bool envelope_read(const json_t *object, struct arena *arena, struct event *e, json_t **data, struct error *err)
@@ -352,7 +369,6 @@ bool envelope_read(const json_t *object, struct arena *arena, struct event *e, j
         ok = error_set(err, ERROR_INPUT,
                        "neither a CloudEvent (specversion, id, source, type) nor the short form "
                        "(event_type, payload)");
-    ok = ok && envelope_complete(e, arena, err);
     if (!ok) {
         json_decref(*data);
         *data = NULL;

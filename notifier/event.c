@@ -16,6 +16,7 @@ const struct event event_none = {
     .traceparent = {"", 0},
     .data = {"", 0},
     .unique = {"", 0},
+    .click = {"", 0},
     .only = {"", 0},
     .revision = REVISION_NONE,
 };
@@ -30,7 +31,7 @@ struct attribute {
 /* The fields of a stream entry that are text, in the order they are written. */
 static const struct attribute attributes[] = {
     {AT(id)},        {AT(source)},      {AT(type)}, {AT(time)},   {AT(subject)}, {AT(actor)},
-    {AT(operation)}, {AT(traceparent)}, {AT(data)}, {AT(unique)}, {AT(only)},
+    {AT(operation)}, {AT(traceparent)}, {AT(data)}, {AT(unique)}, {AT(click)},   {AT(only)},
 };
 
 const char *const event_attribute_names[] = {"id",        "source",      "type",     "time",   "subject", "actor",

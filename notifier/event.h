@@ -26,6 +26,7 @@ struct event {
     struct span operation, traceparent;
     struct span data;   /* a JSON object, compact */
     struct span unique; /* the computed unique id, hexadecimal */
+    struct span click;  /* hexadecimal: the same for clicks of one visitor on one thing; none: not to be told apart */
     struct span only;   /* a replayed event: the one handler it is for */
     int64_t time_us;
     int64_t revision;

@@ -10,8 +10,9 @@
 #include "base/json.h"
 #include "notifier/append.h"
 #include "notifier/envelope.h"
-#include "notifier/pattern.h"
+#include "notifier/personal.h"
 #include "notifier/prepare.h"
+#include "notifier/salt.h"
 #include "notifier/unique.h"
 
 enum {
@@ -33,6 +34,7 @@ struct intake {
     struct append *append;
     struct section *sections;
     struct unique *plain; /* of types without a section */
+    struct salt *salt;    /* for ids of events that come without one */
     struct arena *arena;
     struct buf scratch;
     struct intake_result *results;
@@ -46,6 +48,7 @@ struct intake {
 
 static const char *const outcome_names[] = {
     [INTAKE_ACCEPTED] = "accepted",     [INTAKE_DUPLICATE] = "duplicate", [INTAKE_ROBOT] = "robot",
+    [INTAKE_MACHINE] = "machine",       [INTAKE_IGNORED] = "ignored",     [INTAKE_PREVIEW] = "preview",
     [INTAKE_NOT_WANTED] = "not_wanted", [INTAKE_REFUSED] = "refused",     [INTAKE_UNAVAILABLE] = "unavailable",
 };
 
@@ -56,26 +59,13 @@ const char *intake_outcome_name(enum intake_outcome o)
 
 /* ------------------------------------------------------------------------------------------- made at the start */
 
-/* Whether events of the type reach a queue where people are counted. */
-static bool counts_people(const struct settings *s, struct span type)
-{
-    for (size_t i = 0; i < s->handler_count; i++) {
-        const struct handler_settings *h = &s->handlers[i];
-        const struct queue_settings *q = h->kind->traits & KIND_COUNTS_PEOPLE ? settings_queue(s, h->queue) : NULL;
-
-        if (q && patterns_match(q->events, type))
-            return true;
-    }
-    return false;
-}
-
 static bool section_open(struct intake *in, struct section *section, const struct event_settings *es, struct error *err)
 {
     section->settings = es;
-    section->unique = unique_new(es->unique, err);
+    section->unique = unique_new(&(struct unique_options){es->unique, es->clicks, (enum id_form)es->id}, err);
     if (!section->unique)
         return error_in(err, "[event %s]", es->type);
-    section->prepare = prepare_new(es, counts_people(in->settings, span_of(es->type)), in->redis, err);
+    section->prepare = prepare_new(es, personal_counted(in->settings, span_of(es->type)), in->redis, err);
     return section->prepare != NULL;
 }
 
@@ -91,7 +81,8 @@ static struct intake *open_intake(const struct settings *settings, bool checking
     if (!checking)
         in->redis = settings_redis(settings);
     in->append = append_new(settings, in->redis);
-    in->plain = unique_new("", err);
+    in->plain = unique_new(&(struct unique_options){"", "", ID_DIGEST}, err);
+    in->salt = salt_new(in->redis);
     in->sections = xcalloc(settings->event_count, sizeof *in->sections);
     ok = in->plain != NULL;
     for (size_t i = 0; ok && i < settings->event_count; i++)
@@ -123,6 +114,7 @@ void intake_free(struct intake *in)
     }
     free(in->sections);
     unique_free(in->plain);
+    salt_free(in->salt);
     append_free(in->append);
     redis_free(in->redis);
     free(in->results);
@@ -196,34 +188,72 @@ static const struct section *section_of(const struct intake *in, struct span typ
     return NULL;
 }
 
-/* Preparation and unique id, which complete the event. False: the result has its outcome. */
+/* Always false. */
+static bool fail(struct intake *in, struct intake_result *result, const struct error *err)
+{
+    if (err->kind == ERROR_AGAIN)
+        note_away(in, err);
+    conclude(in, result, err->kind == ERROR_AGAIN ? INTAKE_UNAVAILABLE : INTAKE_REFUSED, err->text);
+    return false;
+}
+
+/* Of personal data the id is made under the day's salt: from a mere digest an address could be found by trying all. */
+static bool name(struct intake *in, struct intake_result *result, struct event *e, const json_t *data)
+{
+    struct error err = ERROR_INIT;
+    struct keyed_hash *key = NULL;
+
+    if (e->id.length > 0)
+        return true;
+    if (personal_in(data) && !(key = salt_of(in->salt, e->time_us, &err)))
+        return fail(in, result, &err);
+    envelope_name(e, data, key, in->arena);
+    result->id = e->id.text;
+    return true;
+}
+
+static bool prepare(struct intake *in, struct intake_result *result, struct prepare *p, const struct event *e,
+                    json_t *data)
+{
+    static const enum intake_outcome outcomes[] = {
+        [PREPARED_KEEP] = INTAKE_ACCEPTED,   [PREPARED_ROBOT] = INTAKE_ROBOT,     [PREPARED_MACHINE] = INTAKE_MACHINE,
+        [PREPARED_IGNORED] = INTAKE_IGNORED, [PREPARED_PREVIEW] = INTAKE_PREVIEW, [PREPARED_FAILED] = INTAKE_REFUSED,
+    };
+    struct error err = ERROR_INIT;
+    enum prepared verdict = prepare_apply(p, e, data, &err);
+
+    if (verdict == PREPARED_FAILED)
+        return fail(in, result, &err);
+    result->outcome = outcomes[verdict];
+    return verdict == PREPARED_KEEP;
+}
+
+static struct span keep_text(struct intake *in, const char *text)
+{
+    size_t length = strlen(text);
+
+    return length > 0 ? (struct span){arena_copy(in->arena, text, length), length} : SPAN_NONE;
+}
+
+/* Preparation and unique id, which complete the event; who did it is as personal as what the preparation takes out.
+ * False: the result has its outcome. */
 static bool complete(struct intake *in, struct intake_result *result, struct event *e, json_t *data)
 {
     const struct section *section = section_of(in, e->type);
     struct unique *unique = section ? section->unique : in->plain;
-    char id[ID_TEXT_BYTES];
+    char id[UNIQUE_TEXT_BYTES], click[ID_TEXT_BYTES];
     struct error err = ERROR_INIT;
 
-    if (section && data)
-        switch (prepare_apply(section->prepare, e, data, &err)) {
-        case PREPARED_KEEP:
-            break;
-        case PREPARED_ROBOT:
-            result->outcome = INTAKE_ROBOT;
-            return false;
-        case PREPARED_FAILED:
-            if (err.kind == ERROR_AGAIN)
-                note_away(in, &err);
-            conclude(in, result, err.kind == ERROR_AGAIN ? INTAKE_UNAVAILABLE : INTAKE_REFUSED, err.text);
-            return false;
-        }
-    else if (data && counts_people(in->settings, e->type))
-        prepare_strip(data);
-    if (!unique_id(unique, e, data, id, &err)) {
-        conclude(in, result, INTAKE_REFUSED, err.text);
+    if (section && data && !prepare(in, result, section->prepare, e, data))
         return false;
-    }
-    e->unique = (struct span){arena_copy(in->arena, id, ID_TEXT_BYTES - 1), ID_TEXT_BYTES - 1};
+    if (!section && data && personal_counted(in->settings, e->type))
+        personal_strip(data);
+    if (section && section->settings->prepare[0])
+        e->actor = SPAN_NONE;
+    if (!unique_id(unique, e, data, id, &err) || !unique_click(unique, e, data, click, &err))
+        return fail(in, result, &err);
+    e->unique = keep_text(in, id);
+    e->click = keep_text(in, click);
     e->latest_wins = unique_latest_wins(unique);
     return true;
 }
@@ -253,7 +283,7 @@ static void take_event(struct intake *in, struct intake_result *result, struct e
         result->outcome = INTAKE_NOT_WANTED;
     } else if (away(in)) {
         conclude(in, result, INTAKE_UNAVAILABLE, in->away_reason);
-    } else if (complete(in, result, e, data) && write_data(in, result, e, data)) {
+    } else if (name(in, result, e, data) && complete(in, result, e, data) && write_data(in, result, e, data)) {
         struct event *kept = arena_alloc(in->arena, sizeof *kept);
 
         *kept = *e;

@@ -18,7 +18,10 @@
 enum intake_outcome {
     INTAKE_ACCEPTED,
     INTAKE_DUPLICATE,
-    INTAKE_ROBOT,       /* taken and left out of the counts, as its section says */
+    INTAKE_ROBOT, /* taken and left out of the counts, as its section says; as the next three */
+    INTAKE_MACHINE,
+    INTAKE_IGNORED,     /* on a list of those that are never counted */
+    INTAKE_PREVIEW,     /* a preview page's own download */
     INTAKE_NOT_WANTED,  /* no queue asks for this type: counted, not an error */
     INTAKE_REFUSED,     /* ERROR_INPUT: the sender must change it */
     INTAKE_UNAVAILABLE, /* ERROR_AGAIN: the same again later */

@@ -112,3 +112,11 @@ bool patterns_match(const char *list, struct span type)
             return true;
     return false;
 }
+
+const struct queue_settings *patterns_queue(const struct settings *s, const char *type)
+{
+    for (size_t i = 0; i < s->queue_count; i++)
+        if (patterns_match(s->queues[i].events, span_of(type)))
+            return &s->queues[i];
+    return NULL;
+}

@@ -11,8 +11,12 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "config/settings.h"
 
 bool patterns_check(const char *list, struct error *err); /* for configuration rows */
 bool patterns_match(const char *list, struct span type);
+
+/* The first queue whose events match the type; NULL: nobody wants it. */
+const struct queue_settings *patterns_queue(const struct settings *s, const char *type);
 
 #endif

@@ -1,56 +1,46 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "notifier/robots.h"
 
+#include <limits.h>
 #include <pcre2.h>
-#include <pthread.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "notifier/shared_file.h"
 
 enum {
     FILE_BYTES_MOST = 1024 * 1024,
     AGENT_BYTES_MOST = 4096,
     MATCH_STEPS_MOST = 200000, /* a list's author may err; the door must not stand still for it */
-    CACHE_SLOTS = 4096,
+    VERSION_DIGITS = 12,
+    HEADS_MOST = 3, /* characters that patterns are told apart by before the rest of them is looked at */
 };
 
-/* A compiled list, shared by all that use the same file. */
+/* A compiled list. */
 struct list {
-    char *path;
     pcre2_code *code;
-    int users;
-    struct list *next;
-};
-
-static pthread_mutex_t lists_mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct list *lists;
-
-/* What is remembered of a user agent: two hashes of it, never the text. */
-struct slot {
-    uint64_t hash, check;
-    bool used, named;
+    char version[VERSION_DIGITS + 1];
 };
 
 struct robots {
-    struct list *list;
+    struct shared_file *file;
     pcre2_match_data *match;
     pcre2_match_context *limits;
-    uint64_t secret; /* of the check: nobody outside can make two user agents share a slot's both hashes */
-    struct slot *slots;
 };
 
 /* ------------------------------------------------------------------------------------------------- the list */
 
-static pcre2_code *compile(const char *pattern, size_t length, struct error *err)
+/* With regard to case, the classes of characters are those of the language the lists were written for. */
+static pcre2_code *compile(const char *pattern, size_t length, enum robots_case how, struct error *err)
 {
+    uint32_t options = PCRE2_UTF | (how == ROBOTS_ANY_CASE ? PCRE2_CASELESS : PCRE2_UCP);
     PCRE2_UCHAR why[128];
     PCRE2_SIZE where;
     int wrong;
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, length, PCRE2_CASELESS | PCRE2_UTF, &wrong, &where, NULL);
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, length, options, &wrong, &where, NULL);
 
     if (!code) {
         pcre2_get_error_message(wrong, why, sizeof why);
@@ -59,19 +49,16 @@ static pcre2_code *compile(const char *pattern, size_t length, struct error *err
     return code;
 }
 
-/* Adds one line to the alternation; each alone must be a pattern, or a brace in one would swallow the next. */
-static bool add_pattern(struct buf *all, const char *line, size_t length, bool *first, struct error *err)
-{
-    pcre2_code *alone = compile(line, length, err);
+/* Patterns that wait to be joined, or what is left of them behind a head they have in common. */
+struct patterns {
+    struct span *items;
+    size_t count;
+};
 
-    if (!alone)
-        return false;
-    pcre2_code_free(alone);
-    buf_add_text(all, *first ? "(?:" : "|(?:");
-    buf_add(all, line, length);
-    buf_add_char(all, ')');
-    *first = false;
-    return true;
+static void patterns_add(struct patterns *p, const char *text, size_t length)
+{
+    p->items = xrealloc(p->items, (p->count + 1) * sizeof *p->items);
+    p->items[p->count++] = (struct span){text, length};
 }
 
 static bool is_comment(const char *line, size_t length)
@@ -79,97 +66,164 @@ static bool is_comment(const char *line, size_t length)
     return line[0] == '#' && (length == 1 || line[1] == ' ');
 }
 
-static bool join_patterns(const struct buf *file, struct buf *all, struct error *err)
+/* Each line alone must be a pattern, or a brace in one would swallow the next. */
+static bool read_patterns(const struct buf *file, struct patterns *out, struct error *err)
 {
     const char *line = file->data, *end = file->data + file->length;
-    bool first = true;
 
     for (unsigned number = 1; line < end; number++) {
         const char *feed = memchr(line, '\n', (size_t)(end - line));
         size_t length = (size_t)((feed ? feed : end) - line);
-        const char *next = feed ? feed + 1 : end;
 
         if (length > 0 && line[length - 1] == '\r')
             length--;
-        if (length > 0 && !(first && is_comment(line, length)) && !add_pattern(all, line, length, &first, err))
-            return error_in(err, "line %u", number);
-        line = next;
+        if (length > 0 && !(out->count == 0 && is_comment(line, length))) {
+            pcre2_code *alone = compile(line, length, ROBOTS_ANY_CASE, err);
+
+            if (!alone)
+                return error_in(err, "line %u", number);
+            pcre2_code_free(alone);
+            patterns_add(out, line, length);
+        }
+        line = feed ? feed + 1 : end;
     }
-    return !first || error_set(err, ERROR_CONFIG, "holds no pattern");
+    return out->count > 0 || error_set(err, ERROR_CONFIG, "holds no pattern");
 }
 
-static pcre2_code *list_read(const char *path, struct error *err)
+/* The first character where it stands for itself alone, whatever follows; else 0. Letters without case, if so wanted.
+ */
+static char head_of(struct span pattern, enum robots_case how)
 {
-    struct buf file = BUF_INIT, all = BUF_INIT;
-    pcre2_code *code = NULL;
+    char c = pattern.length > 0 ? pattern.text[0] : '\0';
+    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 
-    if (!file_read(path, FILE_BYTES_MOST, &file, err))
-        goto out;
-    if (!join_patterns(&file, &all, err) || !(code = compile(all.data, all.length, err)))
-        error_in(err, "%s", path);
-    else
-        pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* where the system forbids it, it is interpreted */
-out:
-    buf_release(&file);
+    if ((!letter && !(c >= '0' && c <= '9') && c != '^') || memchr(pattern.text, '|', pattern.length) ||
+        (pattern.length > 1 && strchr("?*+{", pattern.text[1])))
+        return '\0';
+    return letter && how == ROBOTS_ANY_CASE ? (char)(c | 0x20) : c;
+}
+
+/*
+ * One pattern for all. Those with one head are put together behind it, b(?:ot|(?:log(?:lines|pulse))), so that most of
+ * them are ruled out at once at most places of a user agent; one after the other takes five times as long.
+ */
+static void join_patterns(const struct patterns *p, enum robots_case how, int depth, struct buf *out)
+{
+    bool joined[UCHAR_MAX + 1] = {false};
+
+    for (size_t i = 0; i < p->count; i++) {
+        char head = depth > 0 ? head_of(p->items[i], how) : '\0';
+        struct patterns behind = {NULL, 0};
+
+        if (head && joined[(unsigned char)head])
+            continue;
+        joined[(unsigned char)head] = true;
+        if (i > 0)
+            buf_add_char(out, '|');
+        if (!head) {
+            buf_add_text(out, "(?:");
+            buf_add(out, p->items[i].text, p->items[i].length);
+            buf_add_char(out, ')');
+            continue;
+        }
+        for (size_t k = i; k < p->count; k++)
+            if (head_of(p->items[k], how) == head)
+                patterns_add(&behind, p->items[k].text + 1, p->items[k].length - 1);
+        buf_add_char(out, head);
+        buf_add_text(out, "(?:");
+        join_patterns(&behind, how, depth - 1, out);
+        buf_add_char(out, ')');
+        free(behind.items);
+    }
+}
+
+static void list_free(void *list)
+{
+    struct list *l = list;
+
+    if (!l)
+        return;
+    pcre2_code_free(l->code);
+    free(l);
+}
+
+static void set_version(struct list *l, const struct buf *file)
+{
+    struct digest *d = digest_new();
+    char id[ID_TEXT_BYTES];
+
+    digest_start(d);
+    digest_part(d, file->data, file->length);
+    digest_end_id(d, id);
+    memcpy(l->version, id, VERSION_DIGITS);
+    digest_free(d);
+}
+
+static bool list_compile(struct list *l, const struct buf *file, enum robots_case how, struct error *err)
+{
+    struct patterns patterns = {NULL, 0};
+    struct buf all = BUF_INIT;
+    bool ok = read_patterns(file, &patterns, err);
+
+    if (ok) {
+        join_patterns(&patterns, how, HEADS_MOST, &all);
+        ok = (l->code = compile(all.data, all.length, how, err)) != NULL;
+    }
+    if (ok)
+        pcre2_jit_compile(l->code, PCRE2_JIT_COMPLETE); /* where the system forbids it, it is interpreted */
+    free(patterns.items);
     buf_release(&all);
-    return code;
+    return ok;
 }
 
-static struct list *list_take(const char *path, struct error *err)
+static void *list_read(const char *path, enum robots_case how, struct error *err)
 {
-    struct list *list;
+    struct buf file = BUF_INIT;
+    struct list *l = NULL;
 
-    pthread_mutex_lock(&lists_mutex);
-    for (list = lists; list && strcmp(list->path, path) != 0;)
-        list = list->next;
-    if (!list) {
-        pcre2_code *code = list_read(path, err);
-
-        if (code) {
-            list = xcalloc(1, sizeof *list);
-            *list = (struct list){xstrdup(path), code, 0, lists};
-            lists = list;
+    if (file_read(path, FILE_BYTES_MOST, &file, err)) {
+        l = xcalloc(1, sizeof *l);
+        if (list_compile(l, &file, how, err)) {
+            set_version(l, &file);
+        } else {
+            error_in(err, "%s", path);
+            list_free(l);
+            l = NULL;
         }
     }
-    if (list)
-        list->users++;
-    pthread_mutex_unlock(&lists_mutex);
-    return list;
+    buf_release(&file);
+    return l;
 }
 
-static void list_give_back(struct list *list)
+static void *read_any_case(const char *path, struct error *err)
 {
-    pthread_mutex_lock(&lists_mutex);
-    if (--list->users == 0) {
-        struct list **link = &lists;
-
-        while (*link != list)
-            link = &(*link)->next;
-        *link = list->next;
-        pcre2_code_free(list->code);
-        free(list->path);
-        free(list);
-    }
-    pthread_mutex_unlock(&lists_mutex);
+    return list_read(path, ROBOTS_ANY_CASE, err);
 }
+
+static void *read_this_case(const char *path, struct error *err)
+{
+    return list_read(path, ROBOTS_THIS_CASE, err);
+}
+
+static const struct file_form forms[] = {
+    [ROBOTS_ANY_CASE] = {read_any_case,  list_free},
+    [ROBOTS_THIS_CASE] = {read_this_case, list_free},
+};
 
 /* -------------------------------------------------------------------------------------------------- its use */
 
-struct robots *robots_new(const char *path, struct error *err)
+struct robots *robots_new(const char *path, enum robots_case how, struct error *err)
 {
-    struct list *list = list_take(path, err);
+    struct shared_file *file = shared_file_hold(path, &forms[how], err);
     struct robots *r;
 
-    if (!list)
+    if (!file)
         return NULL;
     r = xcalloc(1, sizeof *r);
-    r->list = list;
+    r->file = file;
     r->match = pcre2_match_data_create(1, NULL);
     r->limits = pcre2_match_context_create(NULL);
     pcre2_set_match_limit(r->limits, MATCH_STEPS_MOST);
-    random_secret((unsigned char *)&r->secret, sizeof r->secret);
-    r->secret |= 1;
-    r->slots = xcalloc(CACHE_SLOTS, sizeof *r->slots);
     return r;
 }
 
@@ -179,19 +233,20 @@ void robots_free(struct robots *r)
         return;
     pcre2_match_context_free(r->limits);
     pcre2_match_data_free(r->match);
-    list_give_back(r->list);
-    free(r->slots);
+    shared_file_release(r->file);
     free(r);
 }
 
-/* A polynomial over the bytes, at a secret place. */
-static uint64_t check_hash(uint64_t secret, const char *bytes, size_t length)
+bool robots_renew(struct robots *r)
 {
-    uint64_t sum = length;
+    return shared_file_renew(r->file);
+}
 
-    for (size_t i = 0; i < length; i++)
-        sum = (sum + (unsigned char)bytes[i]) * secret;
-    return sum ^ (sum >> 32);
+const char *robots_version(const struct robots *r)
+{
+    const struct list *l = shared_file_made(r->file);
+
+    return l->version;
 }
 
 /* The first bytes of it, cut between two characters. */
@@ -206,19 +261,23 @@ static size_t cut(const char *text, size_t length)
 }
 
 /* No browser's name exhausts the limits: what does is no browser. */
-static bool look_up(struct robots *r, const char *user_agent, size_t length)
+bool robots_find(struct robots *r, const char *user_agent, size_t length, struct span *found)
 {
-    return pcre2_match(r->list->code, (PCRE2_SPTR)user_agent, cut(user_agent, length), 0, PCRE2_NO_UTF_CHECK, r->match,
-                       r->limits) != PCRE2_ERROR_NOMATCH;
+    const struct list *l = shared_file_made(r->file);
+    const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(r->match);
+    int matched;
+
+    length = cut(user_agent, length);
+    matched = pcre2_match(l->code, (PCRE2_SPTR)user_agent, length, 0, PCRE2_NO_UTF_CHECK, r->match, r->limits);
+    *found = (struct span){user_agent, length};
+    if (matched >= 0 && ends[1] >= ends[0])
+        *found = (struct span){user_agent + ends[0], ends[1] - ends[0]};
+    return matched != PCRE2_ERROR_NOMATCH;
 }
 
 bool robots_name(struct robots *r, const char *user_agent, size_t length)
 {
-    uint64_t hash = hash_table(user_agent, length);
-    uint64_t check = check_hash(r->secret, user_agent, length);
-    struct slot *slot = &r->slots[(hash ^ hash >> 32) % CACHE_SLOTS];
+    struct span found;
 
-    if (!slot->used || slot->hash != hash || slot->check != check)
-        *slot = (struct slot){hash, check, true, look_up(r, user_agent, length)};
-    return slot->named;
+    return robots_find(r, user_agent, length, &found);
 }

@@ -68,6 +68,39 @@ static bool send_batch(struct emit *e)
     return e->stopped.kind == ERROR_NONE;
 }
 
+/* What is said of each outcome; those of lists that may not be in use are said where there are any. */
+static const struct said {
+    enum intake_outcome outcome;
+    const char *key, *words;
+    bool always;
+} said[] = {
+    {INTAKE_DUPLICATE,  "duplicates", "duplicates", true },
+    {INTAKE_ROBOT,      "robots",     "robots",     true },
+    {INTAKE_MACHINE,    "machines",   "machines",   false},
+    {INTAKE_IGNORED,    "ignored",    "ignored",    false},
+    {INTAKE_PREVIEW,    "previews",   "previews",   false},
+    {INTAKE_NOT_WANTED, "not_wanted", "not wanted", true },
+    {INTAKE_REFUSED,    "refused",    "refused",    true },
+};
+
+static void print_counts(const struct emit *e)
+{
+    const size_t *n = e->counts;
+
+    if (e->call->json)
+        printf("{\"accepted\":%zu", n[INTAKE_ACCEPTED]);
+    else
+        printf("%s %zu", e->call->dry_run ? "would be accepted" : "accepted", n[INTAKE_ACCEPTED]);
+    for (size_t i = 0; i < ARRAY_LENGTH(said); i++)
+        if (e->call->json)
+            printf(",\"%s\":%zu", said[i].key, n[said[i].outcome]);
+        else if (said[i].always || n[said[i].outcome] > 0)
+            printf(", %s %zu", said[i].words, n[said[i].outcome]);
+    if (e->call->json)
+        printf(",\"through_line\":%zu,\"dry_run\":%s}", e->through, e->call->dry_run ? "true" : "false");
+    putchar('\n');
+}
+
 static int report(const struct emit *e)
 {
     const size_t *n = e->counts;
@@ -78,16 +111,7 @@ static int report(const struct emit *e)
     taken = all - n[INTAKE_REFUSED] - n[INTAKE_UNAVAILABLE];
     if (n[INTAKE_REFUSED] > NAMED_MOST)
         fprintf(stderr, "... and %zu more were refused\n", n[INTAKE_REFUSED] - NAMED_MOST);
-    if (e->call->json)
-        printf("{\"accepted\":%zu,\"duplicates\":%zu,\"robots\":%zu,\"not_wanted\":%zu,\"refused\":%zu,\"through_"
-               "line\":%zu,"
-               "\"dry_run\":%s}\n",
-               n[INTAKE_ACCEPTED], n[INTAKE_DUPLICATE], n[INTAKE_ROBOT], n[INTAKE_NOT_WANTED], n[INTAKE_REFUSED],
-               e->through, e->call->dry_run ? "true" : "false");
-    else
-        printf("%s %zu, duplicates %zu, robots %zu, not wanted %zu, refused %zu\n",
-               e->call->dry_run ? "would be accepted" : "accepted", n[INTAKE_ACCEPTED], n[INTAKE_DUPLICATE],
-               n[INTAKE_ROBOT], n[INTAKE_NOT_WANTED], n[INTAKE_REFUSED]);
+    print_counts(e);
     if (n[INTAKE_REFUSED] == 0)
         return EXIT_DONE;
     return taken > 0 ? EXIT_PART_FAILED : EXIT_FAILED;

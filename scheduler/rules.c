@@ -1,21 +1,50 @@
+#include <pthread.h>
+
 #include "handlers/handler.h"
+#include "handlers/registry.h"
+#include "notifier/networks.h"
 #include "notifier/pattern.h"
 #include "notifier/prepare.h"
 #include "notifier/unique.h"
 #include "scheduler/schedule.h"
 #include "scheduler/verbs.h"
 
-const struct config_rule scheduler_rules[] = {
-    {"queue",         "events", patterns_check},
+/* Lined up, the columns would go beyond the edge of the page. */
+/* clang-format off */
+static const struct config_rule rules[] = {
+    {"queue", "events", patterns_check},
     {"event", "prepare", prepare_check},
-    {"event",         "unique", unique_check},
-    {"handler",  "events", patterns_check},
-    {"handler",         "schedule", schedule_check},
-    {0  },
-};
-
-const struct config_whole scheduler_wholes[] = {
-    {"event",        prepare_files_check},
-    {"handler",              handler_check},
+    {"event", "unique", unique_check},
+    {"event", "clicks", unique_clicks_check},
+    {"event", "ignore_networks", networks_check},
+    {"handler", "events", patterns_check},
+    {"handler", "schedule", schedule_check},
     {0},
 };
+
+static const struct config_whole wholes[] = {
+    {"event", prepare_files_check},
+    {"event", unique_section_check},
+    {"handler", handler_check},
+    {0},
+};
+/* clang-format on */
+
+static struct config_outside outside;
+
+static void fill_outside(void)
+{
+    outside = (struct config_outside){
+        .rules = rules,
+        .kinds = handler_kinds(),
+        .wholes = wholes,
+    };
+}
+
+const struct config_outside *scheduler_outside(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, fill_outside);
+    return &outside;
+}

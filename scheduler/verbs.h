@@ -11,9 +11,8 @@ int verb_queues(struct verb_call *call);
 int verb_handlers(struct verb_call *call);
 int verb_dead(struct verb_call *call);
 
-/* What only the layers left of main's list cannot check: schedules, patterns, ids. Ends with a zero row. */
-extern const struct config_rule scheduler_rules[];
-extern const struct config_whole scheduler_wholes[];
+/* What the layers right of config know of the file: rules, handlers, profiles. */
+const struct config_outside *scheduler_outside(void);
 
 /* `check --online`: asks the servers. Returns an exit code. */
 int check_online(const struct settings *s);

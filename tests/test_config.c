@@ -58,7 +58,13 @@ static const struct config_rule rules[] = {
     {"queue", "events", no_x},
     {0  }
 };
-static const struct config_outside outside = {rules, kinds, NULL};
+
+static const struct config_profile profiles[] = {
+    {"counted",                                                                                              "counts every event",
+     "[queue counts]\nevents = {type}\n[handler {type}]\ntype = counting\nqueue = counts\nindex = counts\n"},
+    {0},
+};
+static const struct config_outside outside = {.rules = rules, .kinds = kinds, .profiles = profiles};
 
 static struct settings *parse(const char *text, struct buf *mistakes)
 {
@@ -365,6 +371,7 @@ static void no_text_breaks_the_reader(void **state)
         "_file = /\n",
         "password = p\n",
         "url = redis://h\n",
+        "[event a]\nprofile = counted\n",
     };
     uint32_t random = 20261120;
 

@@ -122,41 +122,42 @@ static void each_mistake_of_an_envelope_is_named(void **state)
     static const struct {
         const char *text, *says;
     } cases[] = {
-        {"[]",                                                                             "object"         },
-        {"\"x\"",                                                                          "object"         },
-        {"{}",                                                                             "short form"     },
-        {"{\"id\":\"1\",\"source\":\"s\",\"type\":\"a\"}",                                 "specversion"    },
-        {"{\"specversion\":\"0.3\",\"id\":\"1\",\"source\":\"s\",\"type\":\"a\"}",         "1.0"            },
-        {"{\"specversion\":1.0,\"id\":\"1\",\"source\":\"s\",\"type\":\"a\"}",             "specversion"    },
-        {"{\"specversion\":\"1.0\",\"source\":\"s\",\"type\":\"a\"}",                      "id is missing"  },
-        {"{\"specversion\":\"1.0\",\"id\":\"1\",\"type\":\"a\"}",                          "source"         },
-        {"{" HEAD "}",                                                                     "type is missing"},
-        {"{\"specversion\":\"1.0\",\"id\":\"\",\"source\":\"s\",\"type\":\"a\"}",          "id is empty"    },
-        {"{\"specversion\":\"1.0\",\"id\":7,\"source\":\"s\",\"type\":\"a\"}",             "id must be text"},
-        {"{\"specversion\":\"1.0\",\"id\":\"a\\nb\",\"source\":\"s\",\"type\":\"a\"}",     "control"        },
-        {"{\"specversion\":\"1.0\",\"id\":\"a\\u0085b\",\"source\":\"s\",\"type\":\"a\"}", "control"        },
-        {"{" HEAD ",\"type\":\"a b\"}",                                                    "type"           },
-        {"{" HEAD ",\"type\":\".a\"}",                                                     "type"           },
-        {"{" HEAD ",\"type\":\"a.\"}",                                                     "type"           },
-        {"{" HEAD ",\"type\":\"a..b\"}",                                                   "type"           },
-        {"{" HEAD ",\"type\":\"a.b.c.d.e.f.g.h.i\"}",                                      "type"           },
-        {"{" HEAD ",\"type\":\"\\u00e4\"}",                                                "type"           },
-        {"{" WHOLE ",\"time\":\"2026-11-20\"}",                                            "time"           },
-        {"{" WHOLE ",\"time\":\"2026-11-20T10:00:00\"}",                                   "time"           },
-        {"{" WHOLE ",\"time\":1700000000}",                                                "time"           },
-        {"{" WHOLE ",\"subject\":\"42\"}",                                                 "kind/id"        },
-        {"{" WHOLE ",\"subject\":\"/42\"}",                                                "kind/id"        },
-        {"{" WHOLE ",\"subject\":\"users/\"}",                                             "kind/id"        },
-        {"{" WHOLE ",\"actor\":\"me\"}",                                                   "actor"          },
-        {"{" WHOLE ",\"operation\":\"\"}",                                                 "operation"      },
-        {"{" WHOLE ",\"datacontenttype\":\"text/plain\",\"data\":{}}",                     "JSON"           },
-        {"{" WHOLE ",\"datacontenttype\":\"application/jsonx\"}",                          "JSON"           },
-        {"{" WHOLE ",\"data\":\"canary\"}",                                                "data must be"   },
-        {"{" WHOLE ",\"data\":[1]}",                                                       "data must be"   },
-        {"{" WHOLE ",\"data_base64\":\"Y2FuYXJ5\"}",                                       "data_base64"    },
-        {"{\"event_type\":\"a\",\"payload\":[]}",                                          "payload"        },
-        {"{\"event_type\":7}",                                                             "event_type"     },
-        {"{\"event_type\":\"a b\"}",                                                       "type"           },
+        {"[]",                                                                             "object"           },
+        {"\"x\"",                                                                          "object"           },
+        {"{}",                                                                             "short form"       },
+        {"{\"id\":\"1\",\"source\":\"s\",\"type\":\"a\"}",                                 "specversion"      },
+        {"{\"specversion\":\"0.3\",\"id\":\"1\",\"source\":\"s\",\"type\":\"a\"}",         "1.0"              },
+        {"{\"specversion\":1.0,\"id\":\"1\",\"source\":\"s\",\"type\":\"a\"}",             "specversion"      },
+        {"{\"specversion\":\"1.0\",\"source\":\"s\",\"type\":\"a\"}",                      "id is missing"    },
+        {"{\"specversion\":\"1.0\",\"id\":\"1\",\"type\":\"a\"}",                          "source"           },
+        {"{" HEAD "}",                                                                     "type is missing"  },
+        {"{\"specversion\":\"1.0\",\"id\":\"\",\"source\":\"s\",\"type\":\"a\"}",          "id is empty"      },
+        {"{\"specversion\":\"1.0\",\"id\":7,\"source\":\"s\",\"type\":\"a\"}",             "id must be text"  },
+        {"{\"specversion\":\"1.0\",\"id\":\"a\\nb\",\"source\":\"s\",\"type\":\"a\"}",     "control"          },
+        {"{\"specversion\":\"1.0\",\"id\":\"a\\u0085b\",\"source\":\"s\",\"type\":\"a\"}", "control"          },
+        {"{" HEAD ",\"type\":\"a b\"}",                                                    "type"             },
+        {"{" HEAD ",\"type\":\".a\"}",                                                     "type"             },
+        {"{" HEAD ",\"type\":\"a.\"}",                                                     "type"             },
+        {"{" HEAD ",\"type\":\"a..b\"}",                                                   "type"             },
+        {"{" HEAD ",\"type\":\"a.b.c.d.e.f.g.h.i\"}",                                      "type"             },
+        {"{" HEAD ",\"type\":\"\\u00e4\"}",                                                "type"             },
+        {"{" WHOLE ",\"time\":\"2026-11-20\"}",                                            "time"             },
+        {"{" WHOLE ",\"time\":\"2026-11-20T10:00:00\"}",                                   "time"             },
+        {"{" WHOLE ",\"time\":1700000000}",                                                "time"             },
+        {"{" WHOLE ",\"subject\":\"42\"}",                                                 "kind/id"          },
+        {"{" WHOLE ",\"subject\":\"/42\"}",                                                "kind/id"          },
+        {"{" WHOLE ",\"subject\":\"users/\"}",                                             "kind/id"          },
+        {"{" WHOLE ",\"actor\":\"me\"}",                                                   "actor"            },
+        {"{" WHOLE ",\"operation\":\"\"}",                                                 "operation"        },
+        {"{" WHOLE ",\"datacontenttype\":\"text/plain\",\"data\":{}}",                     "JSON"             },
+        {"{" WHOLE ",\"datacontenttype\":\"application/jsonx\"}",                          "JSON"             },
+        {"{" WHOLE ",\"data\":\"canary\"}",                                                "data must be"     },
+        {"{" WHOLE ",\"data\":[1]}",                                                       "data must be"     },
+        {"{" WHOLE ",\"data_base64\":\"Y2FuYXJ5\"}",                                       "data_base64"      },
+        {"{\"event_type\":\"a\",\"payload\":[]}",                                          "payload"          },
+        {"{\"event_type\":\"a\",\"payload\":{\"timestamp\":\"yesterday\"}}",               "payload.timestamp"},
+        {"{\"event_type\":7}",                                                             "event_type"       },
+        {"{\"event_type\":\"a b\"}",                                                       "type"             },
     };
     struct fixture *f = *state;
 
@@ -247,7 +248,7 @@ static void the_short_form_becomes_type_and_data(void **state)
     assert_true(span_is(f->event.type, "record-view"));
     assert_true(span_is(f->event.time, "2026-11-20T10:00:00.250000Z"));
     assert_true(f->event.source.length > 0);
-    assert_int_equal(f->event.id.length, 32);
+    assert_int_equal(f->event.id.length, 0); /* envelope_name gives it one */
     assert_string_equal(json_member_text(f->data, "recid", ""), "r");
     must_read(f, "{\"event_type\":\"a\",\"id\":\"i\",\"source\":\"s\",\"subject\":\"users/1\",\"revision\":2}");
     assert_true(span_is(f->event.id, "i"));
@@ -256,17 +257,32 @@ static void the_short_form_becomes_type_and_data(void **state)
     assert_null(f->data);
 }
 
+static const char *named(struct fixture *f, struct keyed_hash *key, const char *text)
+{
+    must_read(f, text);
+    envelope_name(&f->event, f->data, key, f->arena);
+    assert_int_equal(f->event.id.length, 32);
+    return f->event.id.text;
+}
+
 static void a_short_form_with_a_timestamp_has_the_same_id_each_time(void **state)
 {
+    static const char one[] = "{\"event_type\":\"a\",\"payload\":{\"timestamp\":\"2026-11-20T10:00:00\",\"b\":1}}";
+    static const char same[] = "{\"payload\":{\"b\":1,\"timestamp\":\"2026-11-20T10:00:00\"},\"event_type\":\"a\"}";
+    static const char other[] = "{\"event_type\":\"a\",\"payload\":{\"timestamp\":\"2026-11-20T10:00:00\",\"b\":2}}";
     struct fixture *f = *state;
-    char first[40];
+    struct keyed_hash *keys[] = {NULL, keyed_hash_new((const unsigned char *)"k", 1),
+                                 keyed_hash_new((const unsigned char *)"l", 1)};
+    char ids[3][40];
 
-    must_read(f, "{\"event_type\":\"a\",\"payload\":{\"timestamp\":\"2026-11-20T10:00:00\",\"b\":1}}");
-    snprintf(first, sizeof first, "%s", f->event.id.text);
-    must_read(f, "{\"payload\":{\"b\":1,\"timestamp\":\"2026-11-20T10:00:00\"},\"event_type\":\"a\"}");
-    assert_string_equal(f->event.id.text, first);
-    must_read(f, "{\"event_type\":\"a\",\"payload\":{\"timestamp\":\"2026-11-20T10:00:00\",\"b\":2}}");
-    assert_string_not_equal(f->event.id.text, first);
+    for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
+        snprintf(ids[i], sizeof ids[i], "%s", named(f, keys[i], one));
+        assert_string_equal(named(f, keys[i], same), ids[i]);
+        assert_string_not_equal(named(f, keys[i], other), ids[i]);
+        keyed_hash_free(keys[i]);
+    }
+    assert_string_not_equal(ids[0], ids[1]);
+    assert_string_not_equal(ids[1], ids[2]);
 }
 
 static void a_short_form_without_a_timestamp_is_a_new_event_each_time(void **state)

@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "notifier/envelope.h"
-#include "notifier/prepare.h"
+#include "notifier/personal.h"
 
 enum { FIELDS_MOST = 32 };
 
@@ -75,9 +75,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     json_t *json = json_text_parse((const char *)bytes, length, JSON_DEPTH_DEFAULT, &err), *data = NULL;
 
     if (json && envelope_read(json, arena, &e, &data, &err)) {
+        if (e.id.length == 0)
+            envelope_name(&e, data, NULL, arena);
         expect(e.id.length > 0 && e.source.length > 0 && e.type.length > 0 && e.time_us >= 0);
         if (data) {
-            prepare_strip(data);
+            personal_strip(data);
             json_add(&text, data);
             e.data = (struct span){text.data, text.length};
         }

@@ -29,7 +29,14 @@ static const struct config_kind kinds[] = {
     {0},
 };
 
-static const struct config_outside outside = {NULL, kinds, NULL};
+static const struct config_profile profiles[] = {
+    {"profile",                            "help",
+     "[queue {type}]\nevents = {type}\n[handler h]\ntype = kind\nqueue = {type}\ntext = {type} {x} {time:%Y}\n"
+     "[event {type}]\nunique = time/1s\n"},
+    {0},
+};
+
+static const struct config_outside outside = {.kinds = kinds, .profiles = profiles};
 
 /* A value as long as a line may be does not fit once its key stands before it: only then may the shown file fail. */
 static bool fits(const struct buf *text)

@@ -62,18 +62,29 @@ static void try_template(const char *text, const struct event *e)
     template_free(t);
 }
 
-static void try_unique(const char *words, const struct event *e, const json_t *data)
+static void try_unique(const struct unique_options *o, size_t length, const struct event *e, const json_t *data)
 {
-    char once[ID_TEXT_BYTES], again[ID_TEXT_BYTES];
+    char once[UNIQUE_TEXT_BYTES], again[UNIQUE_TEXT_BYTES], click[ID_TEXT_BYTES];
     struct error err = ERROR_INIT;
-    struct unique *u = unique_new(words, &err);
+    struct unique *u = unique_new(o, &err);
 
     expect(u || (err.kind == ERROR_CONFIG && err.text[0]));
     if (u && unique_id(u, e, data, once, &err)) {
-        expect(strlen(once) == ID_TEXT_BYTES - 1);
+        expect(strlen(once) == length);
         expect(unique_id(u, e, data, again, &err) && strcmp(once, again) == 0);
+        if (unique_click(u, e, data, click, &err))
+            expect(click[0] == '\0' || strlen(click) == ID_TEXT_BYTES - 1);
     }
     unique_free(u);
+}
+
+/* The line as the fields of an id, and as a rule for clicks. */
+static void try_ids(const char *line, const struct event *e, const json_t *data)
+{
+    try_unique(&(struct unique_options){line, "", ID_DIGEST}, ID_TEXT_BYTES - 1, e, data);
+    try_unique(&(struct unique_options){line, "cop51", ID_DIGEST}, ID_TEXT_BYTES - 1, e, data);
+    try_unique(&(struct unique_options){"data.a", line, ID_DIGEST}, ID_TEXT_BYTES - 1, e, data);
+    try_unique(&(struct unique_options){"", line, ID_REFERENCE}, 60, e, data);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
@@ -90,7 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         json_add(&text, data);
     e = sample(&text);
     try_template(line, &e);
-    try_unique(line, &e, data);
+    try_ids(line, &e, data);
     template_check_index(line, &err);
     json_decref(data);
     buf_release(&text);

@@ -11,7 +11,6 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "handlers/registry.h"
 #include "notifier/append.h"
 #include "scheduler/verbs.h"
 
@@ -60,7 +59,6 @@ static void write_config(struct scene *s, const char *text)
 
 struct scene *scene_open(const char *ini)
 {
-    struct config_outside outside = {scheduler_rules, handler_kinds(), scheduler_wholes};
     struct scene *s = xcalloc(1, sizeof *s);
     struct buf mistakes = BUF_INIT;
     struct error err;
@@ -69,7 +67,7 @@ struct scene *scene_open(const char *ini)
     s->redis_server = redis_server_start(NULL);
     text = fill_in(ini, s->redis_server);
     write_config(s, text);
-    s->settings = settings_load(s->config_path, &outside, &mistakes, &err);
+    s->settings = settings_load(s->config_path, scheduler_outside(), &mistakes, &err);
     if (!s->settings)
         fail_msg("%s", mistakes.data);
     s->arena = arena_new();
