@@ -56,6 +56,11 @@ static const struct verb verbs[] = {
      "--queue NAME and --handler NAME narrow; --all for all that are left by that, also to list more than 100;\n"
      "--dry-run counts only.",
      true, verb_dead},
+    {"aggregations", "list|run|verify|delete [NAME...]",
+     "look at aggregates, compute them anew, compare them with the events",
+     "--from T and --to T narrow (2026, 2026-10, 2026-10-31): run computes all of that anew, --all everything;\n"
+     "verify ends with 1 where something differs; delete needs --yes; list --bookmarks shows invenio-stats' own.",
+     true, verb_aggregations},
 };
 /* clang-format on */
 

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/counters.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "handlers/handler.h"
 #include "handlers/registry.h"
 #include "indexer/index_template.h"
@@ -18,6 +19,7 @@ struct handler *handler_new(const struct settings *s, const struct handler_setti
     h->common = hs;
     h->options = hs->own;
     h->client = client_new(&s->opensearch);
+    h->redis = settings_redis(s);
     if (h->type->open(h, err))
         return h;
     error_in(err, "handler %s", hs->name);
@@ -31,6 +33,7 @@ void handler_free(struct handler *h)
         return;
     h->type->close(h);
     client_free(h->client);
+    redis_free(h->redis);
     free(h);
 }
 
@@ -40,6 +43,33 @@ bool handler_check(const void *handler_settings, struct error *err)
     const struct handler_type *type = handler_type_find(hs->type);
 
     return !type || !type->check || type->check(hs->own, err);
+}
+
+bool handler_fits(const struct settings *s, const struct handler_settings *hs, struct error *err)
+{
+    const struct handler_type *type = handler_type_find(hs->type);
+
+    return !type || !type->fits || type->fits(s, hs, err);
+}
+
+const struct handler_settings *handler_named(const struct settings *s, const char *name,
+                                             const struct handler_type *type, struct error *err)
+{
+    const struct handler_settings *hs = settings_handler(s, name);
+    const char **names = xcalloc(s->handler_count + 1, sizeof *names), *nearest;
+    size_t count = 0;
+
+    for (size_t i = 0; i < s->handler_count; i++)
+        if (strcmp(s->handlers[i].type, type->name) == 0)
+            names[count++] = s->handlers[i].name;
+    nearest = text_nearest(name, names, count);
+    if (!hs || strcmp(hs->type, type->name) != 0) {
+        error_set(err, ERROR_CONFIG, "there is no handler \"%s\" of type %s%s%s%s", name, type->name,
+                  nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+        hs = NULL;
+    }
+    free(names);
+    return hs;
 }
 
 /* Nobody above could tell the operator what the state means. */

@@ -1,6 +1,8 @@
 /*
  * handlers/handler.h - what a handler is: a struct of functions, its keys, and one line in handlers/registry.c.
  *
+ * There are two kinds. Most take events (handle); those with KIND_CLOCK run by the clock (run), one process at a time.
+ *
  * handle gets a batch and gives every delivery an outcome. What it does must be safe to repeat: after a crash the same
  * events come again. Deliveries that have an outcome already are not the handler's. It returns false (ERROR_AGAIN) when
  * its peer is away or refuses as a whole: deliveries that have an outcome by then keep it, the others stay in hand, the
@@ -14,10 +16,20 @@
 
 #include "base/attrs.h"
 #include "base/error.h"
+#include "base/redis.h"
 #include "config/settings.h"
 #include "indexer/bulk.h"
 #include "indexer/client.h"
 #include "notifier/batch.h"
+
+/*
+ * A run by the clock, as a handler sees it. Between pages of work it asks whether it may go on: that keeps the lease
+ * that only one process holds, and ends the run where another took over or a stop is wanted (ERROR_AGAIN).
+ */
+struct clock_run {
+    bool (*may_go_on)(struct clock_run *run, struct error *err);
+    void (*did)(struct clock_run *run, int64_t items); /* for progress: so many keys, documents ... were done */
+};
 
 struct handler {
     const struct handler_type *type;
@@ -25,6 +37,7 @@ struct handler {
     const struct handler_settings *common; /* what every handler has: name, queue, batch ... */
     const void *options;                   /* the struct that type->keys describes */
     struct client *client;                 /* this lane's own */
+    struct redis *redis;                   /* likewise */
     void *state;                           /* the handler's, made by open */
 };
 
@@ -37,10 +50,16 @@ struct handler_type {
     /* Whether the options fit together, for `crier check`. NULL: each is good by itself. */
     bool (*check)(const void *options, struct error *err);
 
+    /* Whether they fit to the other sections: names of other handlers and the like. NULL: there are none. */
+    bool (*fits)(const struct settings *s, const struct handler_settings *hs, struct error *err);
+
     /* Before the first event, by one lane: templates and the like. NULL: nothing to do. Safe to repeat. */
     bool (*install)(struct handler *h, struct error *err);
     bool (*open)(struct handler *h, struct error *err);
     bool (*handle)(struct handler *h, struct batch *in, struct error *err);
+
+    /* KIND_CLOCK, instead of handle: all that is due by now. False: ERROR_AGAIN, what is left is done next time. */
+    bool (*run)(struct handler *h, struct clock_run *run, struct error *err);
     void (*close)(struct handler *h); /* also after an open that failed */
 };
 
@@ -50,6 +69,13 @@ void handler_free(struct handler *h);
 
 /* The check of a type as one of its [handler] section. */
 bool handler_check(const void *handler_settings, struct error *err);
+
+/* The same for `fits`, once all sections are read. */
+bool handler_fits(const struct settings *s, const struct handler_settings *hs, struct error *err);
+
+/* The handler of that name and type. NULL: ERROR_CONFIG, which says what name may be meant. */
+const struct handler_settings *handler_named(const struct settings *s, const char *name,
+                                             const struct handler_type *type, struct error *err) must_check;
 
 /*
  * The index template of what a handler writes, for its install: named for the pattern, so that handlers which share

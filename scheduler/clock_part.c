@@ -38,7 +38,7 @@ struct job {
 static void add_groups(const struct settings *s, const struct queue_settings *q, struct buf *groups)
 {
     for (size_t i = 0; i < s->handler_count; i++)
-        if (strcmp(s->handlers[i].queue, q->name) == 0)
+        if (strcmp(s->handlers[i].queue, q->name) == 0 && !(s->handlers[i].kind->traits & KIND_CLOCK))
             buf_printf(groups, "%s ", s->handlers[i].name);
 }
 

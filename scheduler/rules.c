@@ -1,6 +1,7 @@
 #include <pthread.h>
 
 #include "handlers/handler.h"
+#include "handlers/profiles.h"
 #include "handlers/registry.h"
 #include "notifier/networks.h"
 #include "notifier/pattern.h"
@@ -38,6 +39,8 @@ static void fill_outside(void)
         .rules = rules,
         .kinds = handler_kinds(),
         .wholes = wholes,
+        .profiles = handler_profiles,
+        .handler_fits = handler_fits,
     };
 }
 

@@ -8,8 +8,10 @@
 #include "base/clock.h"
 #include "base/progress.h"
 #include "base/stop.h"
+#include "handlers/dirty.h"
 #include "notifier/service_event.h"
 #include "notifier/stream.h"
+#include "scheduler/clock_lane.h"
 #include "scheduler/clock_part.h"
 #include "scheduler/lane.h"
 #include "scheduler/verbs.h"
@@ -82,6 +84,65 @@ static bool run_handler(const struct verb_call *call, const struct handler_setti
     return ok;
 }
 
+/* ---------------------------------------------------------------------------------- handlers that run by the clock */
+
+enum { TURN_WAIT_MS = 30000 };
+
+struct clock_tally {
+    struct progress progress;
+    int64_t items;
+};
+
+static void count_items(void *context, int64_t items)
+{
+    struct clock_tally *t = context;
+
+    t->items += items;
+    progress_add(&t->progress, items);
+}
+
+static bool run_by_clock(const struct verb_call *call, const struct handler_settings *hs, int64_t *items,
+                         struct error *err)
+{
+    struct redis *r = settings_redis(call->settings);
+    struct clock_tally tally = {0};
+    bool ok;
+
+    progress_start(&tally.progress, "items", 0, call->json);
+    ok = say_run(call->settings, r, hs->name, err) &&
+         clock_run_once(call->settings, hs, TURN_WAIT_MS, NULL, NULL, count_items, &tally, err);
+    progress_end(&tally.progress);
+    *items = tally.items;
+    redis_free(r);
+    return ok;
+}
+
+static bool count_marks(const struct settings *s, const struct handler_settings *hs, int64_t *marks, struct error *err)
+{
+    struct redis *r = settings_redis(s);
+    bool ok = dirty_count(r, hs->queue, hs->name, marks, err);
+
+    redis_free(r);
+    return ok;
+}
+
+static int verb_run_by_clock(const struct verb_call *call, const struct handler_settings *hs)
+{
+    struct error err;
+    int64_t items = 0;
+    bool ok = call->dry_run ? count_marks(call->settings, hs, &items, &err) : run_by_clock(call, hs, &items, &err);
+
+    if (call->json)
+        printf("{\"handler\":\"%s\",\"items\":%lld,\"dry_run\":%s,\"ok\":%s}\n", hs->name, (long long)items,
+               call->dry_run ? "true" : "false", ok ? "true" : "false");
+    else
+        printf("%s%s: %lld items%s\n", hs->name, call->dry_run ? " (dry run)" : "", (long long)items,
+               call->dry_run ? " wait" : "");
+    return ok ? EXIT_DONE : verb_failed("run", &err);
+}
+
+/* ------------------------------------------------------------------------------------------ handlers of events */
+
 /* What a run would find: for --dry-run. */
 static bool count_waiting(const struct settings *s, const struct handler_settings *hs, struct lane_tally *tally,
                           struct error *err)
@@ -125,8 +186,10 @@ int verb_run(struct verb_call *call)
         return verb_usage("run", "name one handler; `crier handlers` lists them");
     if (!hs) {
         error_set(&err, ERROR_INPUT, "no handler \"%s\"; `crier handlers` lists them", call->argv[0]);
-        return verb_failed("run", &err);
+        return verb_usage("run", err.text);
     }
+    if (hs->kind->traits & KIND_CLOCK)
+        return verb_run_by_clock(call, hs);
     signal(SIGINT, on_interrupt);
     signal(SIGTERM, on_interrupt);
     ok = call->dry_run ? count_waiting(call->settings, hs, &tally, &err) : run_handler(call, hs, &tally, &err);

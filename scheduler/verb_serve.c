@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "notifier/guard.h"
 #include "scheduler/clock_part.h"
+#include "scheduler/clock_workers.h"
 #include "scheduler/held.h"
 #include "scheduler/monitor.h"
 #include "scheduler/verbs.h"
@@ -26,6 +27,7 @@ struct parts {
     struct stop *stop;
     struct monitor *monitor;
     struct clock_part *clock;
+    struct clock_workers *clock_workers;
     struct workers *workers;
     struct door *door;
 };
@@ -122,6 +124,8 @@ static bool start_parts(struct parts *p, const struct settings *s, const char *p
     p->stop = stop_new();
     p->monitor = monitor_start(s, p->stop);
     p->clock = clock_part_start(s, process, parts & PART_CLOCK, p->stop);
+    if (parts & PART_CLOCK && !(p->clock_workers = clock_workers_start(s, process, p->stop, err)))
+        return false;
     if (parts & PART_HANDLERS && !(p->workers = workers_start(s, process, p->stop, err)))
         return false;
     if (parts & PART_DOOR && !(p->door = door_open(s, monitor_pages(p->monitor), err)))
@@ -147,6 +151,8 @@ static void *end_parts(void *context)
     stop_raise(p->stop);
     if (p->workers)
         workers_join(p->workers);
+    if (p->clock_workers)
+        clock_workers_join(p->clock_workers);
     clock_part_join(p->clock);
     monitor_join(p->monitor);
     stop_free(p->stop);

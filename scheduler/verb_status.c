@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/listing.h"
+#include "handlers/dirty.h"
 #include "indexer/client.h"
 #include "notifier/guard.h"
 #include "notifier/stream.h"
@@ -71,15 +72,53 @@ static bool fill_queues(struct listing *l, const struct settings *s, struct redi
     return true;
 }
 
+/* What waits for one that runs by the clock: keys that were marked, in the slots of whichever queues. */
+static bool count_marks(const struct settings *s, const struct handler_settings *hs, struct redis *r, int64_t *marks,
+                        struct error *err)
+{
+    int64_t more;
+
+    *marks = 0;
+    for (size_t i = 0; i < s->queue_count; i++) {
+        if (!dirty_count(r, s->queues[i].name, hs->name, &more, err))
+            return false;
+        *marks += more;
+    }
+    return true;
+}
+
+static bool list_clock_handler(struct listing *l, const struct settings *s, const struct handler_settings *hs,
+                               struct redis *r, struct error *err)
+{
+    int64_t marks;
+
+    if (!count_marks(s, hs, r, &marks, err))
+        return false;
+    listing_text(l, hs->name);
+    listing_text(l, hs->type);
+    listing_text(l, hs->queue);
+    listing_text(l, hs->schedule);
+    listing_int(l, marks);
+    for (int i = 0; i < 3; i++)
+        listing_int(l, 0);
+    return true;
+}
+
 static bool fill_handlers(struct listing *l, const struct settings *s, struct redis *r, struct arena *arena,
                           struct error *err)
 {
     for (size_t i = 0; i < s->handler_count; i++) {
+        const struct handler_settings *hs = &s->handlers[i];
         struct queue_state state;
 
-        if (!stream_state(r, s->handlers[i].queue, arena, &state, err))
+        if (hs->kind->traits & KIND_CLOCK) {
+            if (!list_clock_handler(l, s, hs, r, err))
+                return false;
+            continue;
+        }
+        if (!stream_state(r, hs->queue, arena, &state, err))
             return false;
-        list_handler(l, &s->handlers[i], &state);
+        list_handler(l, hs, &state);
     }
     return true;
 }
@@ -120,6 +159,7 @@ int verb_handlers(struct verb_call *call)
 struct status {
     const char *redis, *opensearch; /* "" where nothing is wrong */
     int64_t waiting, pending, dead, oldest_seconds;
+    int64_t marked; /* keys to be computed by handlers that run by the clock */
 };
 
 static bool sum_up(const struct settings *s, struct redis *r, struct arena *arena, struct status *status,
@@ -134,7 +174,14 @@ static bool sum_up(const struct settings *s, struct redis *r, struct arena *aren
     }
     for (size_t i = 0; i < s->handler_count; i++) {
         const struct group_state *g;
+        int64_t marks;
 
+        if (s->handlers[i].kind->traits & KIND_CLOCK) {
+            if (!count_marks(s, &s->handlers[i], r, &marks, err))
+                return false;
+            status->marked += marks;
+            continue;
+        }
         if (!stream_state(r, s->handlers[i].queue, arena, &state, err))
             return false;
         g = find_group(&state, s->handlers[i].name);
@@ -155,15 +202,15 @@ static void print_status(const struct status *status, bool json)
         buf_add_json_text(&out, *status->redis ? status->redis : "ok");
         buf_add_text(&out, ",\"opensearch\":");
         buf_add_json_text(&out, *status->opensearch ? status->opensearch : "ok");
-        buf_printf(&out, ",\"waiting\":%lld,\"pending\":%lld,\"dead\":%lld,\"oldest_seconds\":%lld}\n",
-                   (long long)status->waiting, (long long)status->pending, (long long)status->dead,
-                   (long long)status->oldest_seconds);
+        buf_printf(&out, ",\"waiting\":%lld,\"pending\":%lld,\"marked\":%lld,\"dead\":%lld,\"oldest_seconds\":%lld}\n",
+                   (long long)status->waiting, (long long)status->pending, (long long)status->marked,
+                   (long long)status->dead, (long long)status->oldest_seconds);
     } else {
         buf_printf(&out, "redis       %s\nopensearch  %s\n", *status->redis ? status->redis : "ok",
                    *status->opensearch ? status->opensearch : "ok");
-        buf_printf(&out, "waiting     %lld\npending     %lld\ndead        %lld\noldest      %lld s\n",
-                   (long long)status->waiting, (long long)status->pending, (long long)status->dead,
-                   (long long)status->oldest_seconds);
+        buf_printf(&out, "waiting     %lld\npending     %lld\nmarked      %lld\ndead        %lld\noldest      %lld s\n",
+                   (long long)status->waiting, (long long)status->pending, (long long)status->marked,
+                   (long long)status->dead, (long long)status->oldest_seconds);
     }
     fwrite(out.data, 1, out.length, stdout);
     buf_release(&out);
@@ -197,6 +244,19 @@ int verb_status(struct verb_call *call)
     return call->argc ? verb_usage("status", "takes no arguments") : report(call->settings, call->json);
 }
 
+/* The broker whose queues are read, where one is named: it is another's, and keeps what it likes. */
+static bool check_platform(const struct settings *s, struct error *err)
+{
+    struct redis *broker = redis_new(&(struct redis_options){&s->platform.address, (int)s->redis.timeout_ms});
+    struct arena *arena = arena_new();
+    bool ok = redis_do(broker, arena, NULL, err, "PING");
+
+    arena_free(arena);
+    redis_free(broker);
+    printf("platform: %s\n", ok ? "ok" : err->text);
+    return ok;
+}
+
 int check_online(const struct settings *s)
 {
     struct redis *r = settings_redis(s);
@@ -217,6 +277,8 @@ int check_online(const struct settings *s)
         printf("opensearch: %s\n", err.text);
         code = code == EXIT_DONE ? error_exit_code(&err) : code;
     }
+    if (*s->platform.url && !check_platform(s, &err))
+        code = code == EXIT_DONE ? error_exit_code(&err) : code;
     client_free(client);
     redis_free(r);
     return code;

@@ -249,6 +249,12 @@ static bool open_lanes(struct workers *w, struct crew *c, const struct settings 
     return true;
 }
 
+/* Those that run by the clock are in clock_workers. */
+static bool takes_events(const struct handler_settings *hs)
+{
+    return !(hs->kind->traits & KIND_CLOCK);
+}
+
 struct workers *workers_start(const struct settings *s, const char *process, struct stop *stop, struct error *err)
 {
     struct workers *w = xcalloc(1, sizeof *w);
@@ -256,12 +262,16 @@ struct workers *workers_start(const struct settings *s, const char *process, str
     bool ok = true;
 
     for (size_t i = 0; i < s->handler_count; i++)
-        lanes += (size_t)s->handlers[i].parallel;
-    w->crews = xcalloc(s->handler_count, sizeof *w->crews);
-    w->items = xcalloc(lanes, sizeof *w->items);
+        lanes += takes_events(&s->handlers[i]) ? (size_t)s->handlers[i].parallel : 0;
+    w->crews = xcalloc(s->handler_count + 1, sizeof *w->crews);
+    w->items = xcalloc(lanes + 1, sizeof *w->items);
     for (size_t i = 0; ok && i < s->handler_count; i++) {
+        struct crew *crew = &w->crews[w->crew_count];
+
+        if (!takes_events(&s->handlers[i]))
+            continue;
         w->crew_count++;
-        ok = crew_open(&w->crews[i], &s->handlers[i], err) && open_lanes(w, &w->crews[i], s, process, stop, err);
+        ok = crew_open(crew, &s->handlers[i], err) && open_lanes(w, crew, s, process, stop, err);
     }
     if (!ok) {
         workers_free(w);

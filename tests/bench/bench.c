@@ -21,7 +21,6 @@
 #include "bench/load.h"
 #include "bench/usage.h"
 #include "config/settings.h"
-#include "handlers/registry.h"
 #include "notifier/append.h"
 #include "notifier/stream.h"
 #include "scheduler/verbs.h"
@@ -406,12 +405,11 @@ static void write_config(struct bench *b, char *path, size_t size, const char *o
 
 static void load_config(struct bench *b)
 {
-    struct config_outside outside = {scheduler_rules, handler_kinds(), scheduler_wholes};
     struct buf mistakes = BUF_INIT;
     struct error err;
 
     settings_free(b->settings);
-    b->settings = settings_load(b->config_path, &outside, &mistakes, &err);
+    b->settings = settings_load(b->config_path, scheduler_outside(), &mistakes, &err);
     if (!b->settings)
         die("configuration", mistakes.data);
 }

@@ -210,6 +210,7 @@ static struct fault fault_for(struct fault_proxy *p, const struct message *m, lo
 static void hang(struct fault_proxy *p, long change)
 {
     pthread_mutex_lock(&p->mutex);
+    p->counts.requests_hung++;
     while (p->up && p->change == change)
         pthread_cond_wait(&p->changed, &p->mutex);
     pthread_mutex_unlock(&p->mutex);
@@ -279,7 +280,7 @@ static void *acceptor_run(void *user)
     struct fault_proxy *p = user;
     int fd, yes = 1;
 
-    while ((fd = accept(p->listener, NULL, NULL)) >= 0) {
+    while ((fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
         struct link *l;
 
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);

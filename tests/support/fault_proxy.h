@@ -53,6 +53,7 @@ void fault_proxy_up(struct fault_proxy *p);
 struct fault_counts {
     long requests; /* that came */
     long requests_forwarded;
+    long requests_hung; /* FAULT_HANG */
     long items_forwarded;
     long items_faked;
 };
