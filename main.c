@@ -61,6 +61,12 @@ static const struct verb verbs[] = {
      "--from T and --to T narrow (2026, 2026-10, 2026-10-31): run computes all of that anew, --all everything;\n"
      "verify ends with 1 where something differs; delete needs --yes; list --bookmarks shows invenio-stats' own.",
      true, verb_aggregations},
+    {"stats", "top|record RECID|country|referrer|robots",
+     "what is used most, a record over time, from where and by whom",
+     "top [views|downloads|HANDLER]; record RECID [--interval day|week|month|year];\n"
+     "record PARENT_RECID --all-versions: all versions together;\n"
+     "--from DATE and --to DATE (whole days, UTC) narrow, --limit N, --csv.",
+     true, verb_stats},
 };
 /* clang-format on */
 

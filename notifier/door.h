@@ -1,5 +1,5 @@
 /*
- * notifier/door.h - the HTTP door: POST /events in all forms, and pages that others give (health, metrics).
+ * notifier/door.h - the HTTP door: POST /events in all forms, and pages that others give (health, metrics, statistics).
  *
  * POST /events takes the CloudEvents HTTP binding 1.0.2 in its three modes (structured application/cloudevents+json,
  * batched application/cloudevents-batch+json, binary by ce- headers), the short form or a CloudEvent as
@@ -14,11 +14,18 @@
 #include "base/error.h"
 #include "config/settings.h"
 
-/* A page for GET: fills body, returns the HTTP status. Called from the door's threads. */
+/*
+ * A page: fills body, returns the HTTP status.
+ *
+ * render answers GET, at once, from the door's threads. answer, given instead of it, takes POST with a JSON body of at
+ * most body_bytes and may take its time: a few threads beside the door's call it, and events pass by meanwhile.
+ */
 struct door_page {
     const char *path, *content_type;
     unsigned (*render)(void *context, struct buf *body);
+    unsigned (*answer)(void *context, const char *bytes, size_t length, struct buf *body);
     void *context;
+    int64_t body_bytes;
 };
 
 struct door;

@@ -19,6 +19,14 @@ static bool open_intakes(struct desk *d, struct error *err)
     return true;
 }
 
+static bool need_errands(const struct door_page *pages)
+{
+    for (; pages && pages->path; pages++)
+        if (pages->answer)
+            return true;
+    return false;
+}
+
 bool desk_init(struct desk *d, const struct settings *settings, const struct door_page *pages, struct error *err)
 {
     pthread_condattr_t attributes;
@@ -31,11 +39,14 @@ bool desk_init(struct desk *d, const struct settings *settings, const struct doo
     pthread_cond_init(&d->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     events_door_init(&d->events, settings);
+    if (need_errands(pages))
+        d->errands = errands_new();
     return open_intakes(d, err);
 }
 
 void desk_release(struct desk *d)
 {
+    errands_free(d->errands);
     for (size_t i = 0; i < d->free_intakes; i++)
         intake_free(d->intakes[i]);
     free(d->intakes);
@@ -74,6 +85,7 @@ void desk_clear(struct desk *d, int wait_ms)
     while (d->under_way > 0 && status != ETIMEDOUT)
         status = pthread_cond_timedwait(&d->changed, &d->mutex, &until);
     pthread_mutex_unlock(&d->mutex);
+    errands_close(d->errands);
 }
 
 struct intake *desk_borrow(struct desk *d)

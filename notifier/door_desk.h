@@ -14,12 +14,14 @@
 #include "base/error.h"
 #include "config/settings.h"
 #include "notifier/door.h"
+#include "notifier/door_errand.h"
 #include "notifier/door_events.h"
 #include "notifier/intake.h"
 
 struct desk {
     const struct settings *settings;
     const struct door_page *pages;
+    struct errands *errands; /* NULL where no page needs them */
     struct events_door events;
     atomic_int_fast64_t room; /* bytes left for bodies */
     pthread_mutex_t mutex;
@@ -38,7 +40,10 @@ void desk_release(struct desk *d);
 bool desk_enter(struct desk *d) must_check;
 void desk_leave(struct desk *d);
 
-/* Says that the door closes, and waits for those that are under way, but not for ever. */
+/*
+ * Says that the door closes, and waits for those that are under way, but not for ever: then errands that have not begun
+ * are given up.
+ */
 void desk_clear(struct desk *d, int wait_ms);
 
 struct intake *desk_borrow(struct desk *d);

@@ -15,6 +15,7 @@ struct request {
     struct body body;
     struct buf reply;
     const struct door_page *page; /* NULL: POST /events, or a refusal */
+    struct errand errand;         /* of a page that takes its time */
     enum event_form form;
     const char *content_type, *content_encoding, *transfer_encoding, *content_length, *idempotency_key;
     struct header headers[CE_HEADERS_MOST + 1]; /* ce- headers, and Content-Type as the last */
@@ -79,10 +80,26 @@ static enum MHD_Result take_events(struct request *r, struct MHD_Connection *c)
     return send_reply(r, c, status, "application/json", false);
 }
 
+/* Comes by twice: with the whole body, and when its answer is made. */
+static enum MHD_Result run_errand(struct request *r, struct MHD_Connection *c)
+{
+    if (r->errand.status)
+        return send_reply(r, c, r->errand.status, r->page->content_type, false);
+    r->errand = (struct errand){.page = r->page,
+                                .bytes = r->body.bytes.data,
+                                .length = r->body.bytes.length,
+                                .reply = &r->reply,
+                                .connection = c};
+    if (errands_give(r->desk->errands, &r->errand))
+        return MHD_YES;
+    refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "too much is asked for at a time");
+    return send_refusal(r, c, false);
+}
+
 /* The whole request is there. */
 static enum MHD_Result answer(struct request *r, struct MHD_Connection *c)
 {
-    if (!r->refusal && r->page) {
+    if (!r->refusal && r->page && r->page->render) {
         unsigned status = r->page->render(r->page->context, &r->reply);
 
         return send_reply(r, c, status, r->page->content_type, false);
@@ -91,7 +108,7 @@ static enum MHD_Result answer(struct request *r, struct MHD_Connection *c)
     case BODY_WHOLE:
         break;
     case BODY_TOO_LONG:
-        refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is longer than a batch may be");
+        refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is longer than it may be");
         break;
     case BODY_BROKEN:
         refuse(r, MHD_HTTP_BAD_REQUEST, "the body is not gzip, or it is cut short");
@@ -100,7 +117,9 @@ static enum MHD_Result answer(struct request *r, struct MHD_Connection *c)
         refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "too many large bodies are under way");
         break;
     }
-    return r->refusal ? send_refusal(r, c, false) : take_events(r, c);
+    if (r->refusal)
+        return send_refusal(r, c, false);
+    return r->page ? run_errand(r, c) : take_events(r, c);
 }
 
 /* --------------------------------------------------------------------------------------- a request's first look */
@@ -150,6 +169,37 @@ static const struct door_page *find_page(const struct desk *d, const char *path)
     return NULL;
 }
 
+static void check_encoding(struct request *r)
+{
+    if (r->content_encoding && strcasecmp(r->content_encoding, "gzip") != 0 &&
+        strcasecmp(r->content_encoding, "identity") != 0)
+        refuse(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "Content-Encoding must be gzip or none");
+}
+
+/* "application/json", with or without parameters. */
+static bool is_json(const char *content_type)
+{
+    static const char json[] = "application/json";
+
+    return content_type && strncasecmp(content_type, json, sizeof json - 1) == 0 &&
+           strchr("; \t", content_type[sizeof json - 1]);
+}
+
+static void check_page(struct request *r, const char *method)
+{
+    if (r->page->answer && strcmp(method, MHD_HTTP_METHOD_POST) != 0) {
+        r->allow = "POST";
+        refuse(r, MHD_HTTP_METHOD_NOT_ALLOWED, "this page is asked by POST");
+    } else if (r->page->answer) {
+        if (!is_json(r->content_type))
+            refuse(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json");
+        check_encoding(r);
+    } else if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
+        r->allow = "GET, HEAD";
+        refuse(r, MHD_HTTP_METHOD_NOT_ALLOWED, "this page is only to be read");
+    }
+}
+
 static void check_events_headers(struct request *r)
 {
     if (r->too_many_headers)
@@ -160,9 +210,7 @@ static void check_events_headers(struct request *r)
             r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
             "Content-Type must be application/cloudevents+json, application/cloudevents-batch+json, application/json "
             "or application/x-ndjson, or JSON with ce- headers");
-    if (r->content_encoding && strcasecmp(r->content_encoding, "gzip") != 0 &&
-        strcasecmp(r->content_encoding, "identity") != 0)
-        refuse(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "Content-Encoding must be gzip or none");
+    check_encoding(r);
     if (r->is_binary && r->content_type)
         r->headers[r->header_count++] = (struct header){"Content-Type", r->content_type};
 }
@@ -190,9 +238,8 @@ static void check_route(struct request *r, const char *path, const char *method)
     } else if (events && strcmp(method, MHD_HTTP_METHOD_POST) != 0) {
         r->allow = "POST";
         refuse(r, MHD_HTTP_METHOD_NOT_ALLOWED, "events are sent by POST");
-    } else if (r->page && strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
-        r->allow = "GET, HEAD";
-        refuse(r, MHD_HTTP_METHOD_NOT_ALLOWED, "this page is only to be read");
+    } else if (r->page) {
+        check_page(r, method);
     } else if (events) {
         check_events_headers(r);
     }
@@ -210,19 +257,25 @@ static struct request *request_new(struct desk *d)
     return r;
 }
 
+static int64_t bytes_most(const struct request *r)
+{
+    return r->page && r->page->answer ? r->page->body_bytes : r->desk->settings->http.batch_bytes;
+}
+
 /* Only what needs no body is answered here: libmicrohttpd closes a connection that is answered before its body. */
 static enum MHD_Result first_look(struct request *r, struct MHD_Connection *c, const char *path, const char *method)
 {
-    int64_t most = r->desk->settings->http.batch_bytes, length = 0;
+    int64_t most, length = 0;
     bool gzip;
 
     MHD_get_connection_values(c, MHD_HEADER_KIND, note_header, r);
     check_framing(r);
     check_route(r, path, method);
+    most = bytes_most(r);
     gzip = !r->refusal && r->content_encoding && strcasecmp(r->content_encoding, "gzip") == 0;
     body_start(&r->body, gzip, r->refusal ? 0 : most, &r->desk->room);
     if (r->content_length && (!text_int(r->content_length, strlen(r->content_length), &length) || length > most)) {
-        refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is longer than a batch may be");
+        refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is longer than it may be");
         return send_refusal(r, c, true);
     }
     return r->headers_doubtful || r->too_late ? send_refusal(r, c, true) : MHD_YES;
@@ -232,7 +285,7 @@ static enum MHD_Result first_look(struct request *r, struct MHD_Connection *c, c
 static enum MHD_Result more_body(struct request *r, const char *bytes, size_t length)
 {
     body_add(&r->body, bytes, length);
-    return r->body.seen > 2 * r->desk->settings->http.batch_bytes ? MHD_NO : MHD_YES;
+    return r->body.seen > 2 * bytes_most(r) ? MHD_NO : MHD_YES;
 }
 
 enum MHD_Result request_handle(void *desk, struct MHD_Connection *c, const char *path, const char *method,

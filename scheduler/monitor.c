@@ -172,9 +172,12 @@ struct monitor *monitor_start(const struct settings *s, struct stop *stop)
     m->opensearch.timeout_ms = PATIENCE_MS;
     m->client = client_new(&m->opensearch);
     pthread_mutex_init(&m->mutex, NULL);
-    m->pages[0] = (struct door_page){"/health/live", "application/json", page_live, m};
-    m->pages[1] = (struct door_page){"/health/ready", "application/json", page_ready, m};
-    m->pages[2] = (struct door_page){"/metrics", "text/plain; version=0.0.4", page_metrics, m};
+    m->pages[0] = (struct door_page){
+        .path = "/health/live", .content_type = "application/json", .render = page_live, .context = m};
+    m->pages[1] = (struct door_page){
+        .path = "/health/ready", .content_type = "application/json", .render = page_ready, .context = m};
+    m->pages[2] = (struct door_page){
+        .path = "/metrics", .content_type = "text/plain; version=0.0.4", .render = page_metrics, .context = m};
     m->redis_state = m->opensearch_state = (struct peer_state){true, "not asked yet"};
     pthread_create(&m->thread, NULL, monitor_main, m);
     return m;

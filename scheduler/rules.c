@@ -2,6 +2,7 @@
 
 #include "handlers/handler.h"
 #include "handlers/profiles.h"
+#include "handlers/query/statistic.h"
 #include "handlers/registry.h"
 #include "notifier/networks.h"
 #include "notifier/pattern.h"
@@ -27,6 +28,7 @@ static const struct config_whole wholes[] = {
     {"event", prepare_files_check},
     {"event", unique_section_check},
     {"handler", handler_check},
+    {"query", statistic_check},
     {0},
 };
 /* clang-format on */

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "handlers/query/stats_query.h"
 #include "notifier/guard.h"
 #include "scheduler/clock_part.h"
 #include "scheduler/clock_workers.h"
@@ -22,6 +24,8 @@
 
 enum { PART_DOOR = 1, PART_HANDLERS = 2, PART_CLOCK = 4, PARTS_ALL = 7 };
 
+enum { PAGES_MOST = 8 };
+
 /* What runs; NULL where the part is not asked for. */
 struct parts {
     struct stop *stop;
@@ -29,6 +33,9 @@ struct parts {
     struct clock_part *clock;
     struct clock_workers *clock_workers;
     struct workers *workers;
+    struct stats_query *stats_query;
+    struct door_page pages[PAGES_MOST + 1]; /* ended by a zero row */
+    size_t page_count;
     struct door *door;
 };
 
@@ -119,6 +126,32 @@ static bool redis_is_safe(const struct settings *s, bool *stopped, struct error 
     return ok;
 }
 
+static void add_page(struct parts *p, const struct door_page *page)
+{
+    assert(p->page_count < PAGES_MOST);
+    p->pages[p->page_count++] = *page;
+}
+
+/* Also where the platform itself has its statistics, for whoever only changes the host. */
+static bool start_door(struct parts *p, const struct settings *s, struct error *err)
+{
+    static const char *const stats_paths[] = {"/stats", "/api/stats"};
+
+    for (const struct door_page *page = monitor_pages(p->monitor); page->path; page++)
+        add_page(p, page);
+    if (s->query_count > 0 && !(p->stats_query = stats_query_new(s, err)))
+        return false;
+    for (size_t i = 0; p->stats_query && i < ARRAY_LENGTH(stats_paths); i++)
+        add_page(p, &(struct door_page){.path = stats_paths[i],
+                                        .content_type = "application/json",
+                                        .answer = stats_query_answer,
+                                        .context = p->stats_query,
+                                        .body_bytes = STATS_QUERY_BODY_BYTES});
+    if (!(p->door = door_open(s, p->pages, err)))
+        return false;
+    return true;
+}
+
 static bool start_parts(struct parts *p, const struct settings *s, const char *process, int parts, struct error *err)
 {
     p->stop = stop_new();
@@ -128,7 +161,7 @@ static bool start_parts(struct parts *p, const struct settings *s, const char *p
         return false;
     if (parts & PART_HANDLERS && !(p->workers = workers_start(s, process, p->stop, err)))
         return false;
-    if (parts & PART_DOOR && !(p->door = door_open(s, monitor_pages(p->monitor), err)))
+    if (parts & PART_DOOR && !start_door(p, s, err))
         return false;
     return true;
 }
@@ -148,6 +181,7 @@ static void *end_parts(void *context)
 
     if (p->door)
         door_close(p->door);
+    stats_query_free(p->stats_query);
     stop_raise(p->stop);
     if (p->workers)
         workers_join(p->workers);

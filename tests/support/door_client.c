@@ -28,8 +28,8 @@ static unsigned hello(void *context, struct buf *body)
 
 static char hello_text[] = "hello";
 static const struct door_page pages[] = {
-    {"/hello", "text/plain", hello, hello_text},
-    {NULL,     NULL,         NULL,  NULL      },
+    {.path = "/hello", .content_type = "text/plain", .render = hello, .context = hello_text},
+    {.path = NULL},
 };
 
 int client_door_open(void **state)
