@@ -38,6 +38,12 @@ static const struct verb verbs[] = {
      "--type T --subject S [--id I] [--source S] [--time T] [--revision N] [--actor A] [--operation O] [--data JSON]\n"
      "--dry-run checks only. Exit 3 where a part was refused.",
      true, verb_emit},
+    {"import", "access-log FILE...",
+     "events from the access logs of web servers",
+     "Plain or gzipped, - for standard input; each line once, however often its file is given and under what name.\n"
+     "--backlog N events may wait in a queue before it pauses (100000); --again takes also what was imported before;\n"
+     "--dry-run counts only. Exit 3 where lines were unreadable.",
+     true, verb_import},
     {"status", "",
      "whether all is well: servers, what waits, what is dead",
      NULL, true, verb_status},

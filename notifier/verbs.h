@@ -5,5 +5,6 @@
 #include "config/verb.h"
 
 int verb_emit(struct verb_call *call);
+int verb_import(struct verb_call *call);
 
 #endif

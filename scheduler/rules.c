@@ -4,8 +4,10 @@
 #include "handlers/profiles.h"
 #include "handlers/query/statistic.h"
 #include "handlers/registry.h"
+#include "notifier/access_log/access_log_url.h"
 #include "notifier/networks.h"
 #include "notifier/pattern.h"
+#include "notifier/platform/platform_door.h"
 #include "notifier/prepare.h"
 #include "notifier/unique.h"
 #include "scheduler/schedule.h"
@@ -21,6 +23,11 @@ static const struct config_rule rules[] = {
     {"event", "ignore_networks", networks_check},
     {"handler", "events", patterns_check},
     {"handler", "schedule", schedule_check},
+    {"platform", "queues", platform_queues_check},
+    {"access-log", "pattern", access_form_check},
+    {"url", "pattern", access_url_pattern_check},
+    {"url", "methods", access_url_methods_check},
+    {"url", "status", access_url_status_check},
     {0},
 };
 
@@ -29,6 +36,7 @@ static const struct config_whole wholes[] = {
     {"event", unique_section_check},
     {"handler", handler_check},
     {"query", statistic_check},
+    {"url", access_url_check},
     {0},
 };
 /* clang-format on */

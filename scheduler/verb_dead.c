@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/listing.h"
 #include "notifier/dead.h"
+#include "notifier/refusal.h"
 #include "notifier/service_event.h"
 #include "notifier/stream.h"
 #include "scheduler/verbs.h"
@@ -163,7 +164,8 @@ static int dead_verb_show(struct dead_call *d, const char *id)
 struct change {
     const char *verb, *event; /* "retry", "dead.retried" */
     bool retry;
-    int64_t done;
+    int64_t done, left; /* left: of --all, those that cannot be retried */
+    struct error why;   /* of the first of them */
 };
 
 /* Back in its queue for a handler that is not there, an event would be passed over by all. */
@@ -171,9 +173,22 @@ static bool can_retry(const struct settings *s, const char *queue, const struct 
 {
     const struct handler_settings *hs = settings_handler(s, letter->handler);
 
+    if (refusal_is(letter))
+        return error_set(err, ERROR_INPUT,
+                         "dead letter %s notes a message that %s refused, and holds none of it: nothing to retry; mend "
+                         "the sender, then `crier dead drop %s`",
+                         letter->id, letter->handler, letter->id);
     return (hs && strcmp(hs->queue, queue) == 0) ||
            error_set(err, ERROR_INPUT, "dead letter %s is for handler \"%s\", which queue %s does not have any more",
                      letter->id, letter->handler, queue);
+}
+
+/* Always true: the others may be retried. */
+static bool leave(struct change *c, const struct error *why)
+{
+    if (c->left++ == 0)
+        c->why = *why;
+    return true;
 }
 
 /* First said for the audit, then done. */
@@ -185,7 +200,7 @@ static bool change_letter(struct dead_call *d, const char *queue, const struct d
     bool was = true;
 
     if (c->retry && !can_retry(d->call->settings, queue, letter, err))
-        return false;
+        return d->all && leave(c, err);
     if (d->call->dry_run) {
         c->done++;
         return true;
@@ -223,6 +238,8 @@ static int dead_verb_change(struct dead_call *d, struct change *c)
     if (d->all == (d->call->argc > 1))
         return verb_usage("dead", "name letters by their id, or give --all (with --queue and --handler to narrow it)");
     ok = d->all ? each_letter(d, change_letter, c, &err) : change_named(d, c, &err);
+    if (ok && c->left > 0)
+        ok = error_set(&err, ERROR_INPUT, "%lld stay; the first: %s", (long long)c->left, c->why.text);
     if (d->call->json)
         printf("{\"%s\":%lld,\"dry_run\":%s}\n", c->verb, (long long)c->done, d->call->dry_run ? "true" : "false");
     else
@@ -241,9 +258,9 @@ static int dispatch(struct dead_call *d)
     if (strcmp(what, "show") == 0 && d->call->argc == 2)
         return dead_verb_show(d, d->call->argv[1]);
     if (strcmp(what, "retry") == 0)
-        return dead_verb_change(d, &(struct change){"retry", "dead.retried", true, 0});
+        return dead_verb_change(d, &(struct change){.verb = "retry", .event = "dead.retried", .retry = true});
     if (strcmp(what, "drop") == 0)
-        return dead_verb_change(d, &(struct change){"drop", "dead.dropped", false, 0});
+        return dead_verb_change(d, &(struct change){.verb = "drop", .event = "dead.dropped"});
     return verb_usage("dead", "list | show ID | retry ID... | drop ID...");
 }
 

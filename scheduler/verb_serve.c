@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "handlers/query/stats_query.h"
 #include "notifier/guard.h"
+#include "notifier/platform/platform_door.h"
 #include "scheduler/clock_part.h"
 #include "scheduler/clock_workers.h"
 #include "scheduler/held.h"
@@ -37,6 +38,7 @@ struct parts {
     struct door_page pages[PAGES_MOST + 1]; /* ended by a zero row */
     size_t page_count;
     struct door *door;
+    struct platform_door *platform_door;
 };
 
 /* "host-pid-xxxx": no two processes have the same, even in containers with the same host name and pid. */
@@ -149,7 +151,7 @@ static bool start_door(struct parts *p, const struct settings *s, struct error *
                                         .body_bytes = STATS_QUERY_BODY_BYTES});
     if (!(p->door = door_open(s, p->pages, err)))
         return false;
-    return true;
+    return !*s->platform.url || (p->platform_door = platform_door_start(s, p->stop, err));
 }
 
 static bool start_parts(struct parts *p, const struct settings *s, const char *process, int parts, struct error *err)
@@ -183,6 +185,7 @@ static void *end_parts(void *context)
         door_close(p->door);
     stats_query_free(p->stats_query);
     stop_raise(p->stop);
+    platform_door_join(p->platform_door);
     if (p->workers)
         workers_join(p->workers);
     if (p->clock_workers)

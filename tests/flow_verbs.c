@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "notifier/refusal.h"
 #include "support/scene.h"
 #include "support/work.h"
 
@@ -85,6 +86,25 @@ static void a_dead_letter_is_not_retried_for_a_handler_that_is_gone(void **state
     assert_int_equal(scene_redis(s, "XLEN crier:{q}:dead")->integer, 1);
 }
 
+/* What a door refused has no event in it; nor does it keep the others from being retried. */
+static void what_a_door_refused_is_not_retried_and_the_rest_is(void **state)
+{
+    struct scene *s = *state;
+    struct refusal refusal = {"platform-door", "platform:stats", "user.updated", "the message is not JSON", "d1g", 7};
+    const char *id;
+    struct error err;
+
+    append_one(s, "a", "{\"other\":1}");
+    work_off(s, "trail");
+    assert_int_equal(scene_redis(s, "XLEN crier:{q}:dead")->integer, 1);
+    assert_true(refusal_bury(s->settings, s->redis, &refusal, &err));
+    id = arena_text(s->arena, scene_redis(s, "XREVRANGE crier:{q}:dead + - COUNT 1")->items[0].items[0].text);
+    assert_int_equal(say(s, "platform-door refused", "dead", "retry", id, NULL), 1);
+    assert_int_equal(say(s, "1 stay; the first: dead letter", "dead", "retry", "--all", NULL), 3);
+    assert_int_equal(scene_redis(s, "XLEN crier:{q}:dead")->integer, 1);
+    assert_int_equal(say(s, "drop: 1", "dead", "drop", id, NULL), 0);
+}
+
 static void many_dead_letters_are_shown_where_all_are_asked_for(void **state)
 {
     struct scene *s = *state;
@@ -103,6 +123,21 @@ static void what_is_not_understood_is_a_usage_error(void **state)
     assert_int_equal(say(s, "takes no arguments", "status", "--jsn", NULL, NULL), 2);
     assert_int_equal(say(s, "dead", "dead", "list", "--al", NULL), 2);
     assert_int_equal(say(s, "no such queue", "dead", "list", "--queue", "typo"), 2);
+    assert_int_equal(say(s, "no handler", "run", "trial", NULL, NULL), 2);
+    assert_int_equal(say(s, "no handler", "aggregations", "run", "trail", NULL), 2);
+    assert_int_equal(say(s, "no option --al", "aggregations", "run", "--al", NULL), 2);
+    assert_int_equal(say(s, "--month lacks", "statistics", "restate", "--month", NULL), 2);
+}
+
+static int setup_with_broker(void **state)
+{
+    *state = scene_open("[redis]\nurl = REDIS\n[platform]\nurl = redis://127.0.0.1:1\n[queue q]\nevents = user.*\n");
+    return 0;
+}
+
+static void a_broker_of_the_platform_that_is_away_is_named_by_check_online(void **state)
+{
+    assert_int_equal(say(*state, "platform: Redis at 127.0.0.1:1", "check", "--online", NULL, NULL), 69);
 }
 
 #define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -113,8 +148,11 @@ int main(void)
         IN_SCENE(a_dry_run_of_a_handler_says_what_waits_and_does_nothing),
         IN_SCENE(a_run_that_leaves_dead_letters_says_so_by_its_exit_code),
         IN_SCENE(a_dead_letter_is_not_retried_for_a_handler_that_is_gone),
+        IN_SCENE(what_a_door_refused_is_not_retried_and_the_rest_is),
         IN_SCENE(many_dead_letters_are_shown_where_all_are_asked_for),
         IN_SCENE(what_is_not_understood_is_a_usage_error),
+        cmocka_unit_test_setup_teardown(a_broker_of_the_platform_that_is_away_is_named_by_check_online,
+                                        setup_with_broker, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
