@@ -73,6 +73,13 @@ static const struct verb verbs[] = {
      "record PARENT_RECID --all-versions: all versions together;\n"
      "--from DATE and --to DATE (whole days, UTC) narrow, --limit N, --csv.",
      true, verb_stats},
+    {"statistics", "restate|reclassify|reindex|export|import",
+     "repair statistics: count a month anew, other lists, longer indices, files",
+     "restate --month 2026-10 [--reason TEXT] [HANDLER...]; reclassify [--from T] [--to T] [HANDLER...];\n"
+     "reindex HANDLER --suffix %Y [--cancel]: afterwards write the new suffix into the handler's `index`;\n"
+     "export --out FOLDER [--from T] [--to T] [HANDLER...]; import --in FOLDER.\n"
+     "Each can be run again after it was cut off; --dry-run says what would change.",
+     true, verb_statistics},
 };
 /* clang-format on */
 
