@@ -67,6 +67,11 @@ static const struct verb verbs[] = {
      "--from T and --to T narrow (2026, 2026-10, 2026-10-31): run computes all of that anew, --all everything;\n"
      "verify ends with 1 where something differs; delete needs --yes; list --bookmarks shows invenio-stats' own.",
      true, verb_aggregations},
+    {"report", "cop51|coprd --report ID --month M",
+     "usage reports: PR, IR, IR_A1 (COUNTER 5.1), DSR (research data)",
+     "--to MONTH for several months (2026-10), --csv for the tabular form, --out FILE instead of standard output;\n"
+     "--send delivers to [report] hub_url; --dry-run gathers and checks only.",
+     true, verb_report},
     {"stats", "top|record RECID|country|referrer|robots",
      "what is used most, a record over time, from where and by whom",
      "top [views|downloads|HANDLER]; record RECID [--interval day|week|month|year];\n"

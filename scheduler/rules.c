@@ -4,6 +4,7 @@
 #include "handlers/profiles.h"
 #include "handlers/query/statistic.h"
 #include "handlers/registry.h"
+#include "handlers/report/report_records.h"
 #include "notifier/access_log/access_log_url.h"
 #include "notifier/networks.h"
 #include "notifier/pattern.h"
@@ -28,6 +29,7 @@ static const struct config_rule rules[] = {
     {"url", "pattern", access_url_pattern_check},
     {"url", "methods", access_url_methods_check},
     {"url", "status", access_url_status_check},
+    {"report", "data_types", report_data_types_check},
     {0},
 };
 
