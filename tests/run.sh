@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # run.sh - the test command: installs what is missing, builds in every way that has to work, runs everything.
 #
-# usage: tests/run.sh      FUZZ_SECONDS=N in the environment: for each fuzz target (10; with CI=true 60)
+# usage: tests/run.sh                     FUZZ_SECONDS=N in the environment: for each fuzz target (10; with CI=true 60)
+#        tests/run.sh --differential      the comparison with invenio-stats alone, at its full size
 # Its last line is "N passed, N failed"; it succeeds when nothing failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -51,6 +52,16 @@ suite() {
 }
 suite_prefix=()
 
+# differential EVENTS: what invenio-stats makes of them and what crier makes of them is the same. Counts as one test.
+differential() {
+    say "test: $1 events through invenio-stats and through crier"
+    if CRIER_BIN=$(crier_program) tests/differential/run.sh "$1"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+    fi
+}
+
 # The CloudEvents SDK that nobody here wrote, in a Python of its own.
 prepare_python() {
     export CRIER_PYTHON=$top/build/venv/bin/python
@@ -73,15 +84,21 @@ without_address_randomness() {
 need_packages libcmocka-dev clang clang-format python3 python3-venv
 need_packages "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
 need_opensearch
+if [ "${1:-}" = --differential ]; then
+    build release -DTESTS=OFF && differential 50000
+    exit
+fi
 prepare_python
 
-build release -DTESTS=ON || true
+release=yes
+build release -DTESTS=ON || release=
 build clang || true
 if build sanitize; then
     folder=$(fresh_folder)
     start_opensearch "$folder"
     export CRIER_TEST_OPENSEARCH=$opensearch_url
     suite sanitize
+    [ -z "$release" ] || differential 5000
     if build thread; then
         without_address_randomness
         suite_prefix+=(env CRIER_KILLS=10 CRIER_OUTAGE_S=10) # the long fault run was above
