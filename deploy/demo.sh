@@ -18,6 +18,8 @@ esac
 
 members=2000
 views=20000
+downloads=5000
+records=500
 changes=300
 index=events-stats-record-view-2026-11
 
@@ -50,6 +52,32 @@ make_views() {
     }'
 }
 
+# Downloads as InvenioRDM itself emits them; two records are versions of one.
+make_downloads() {
+    awk -v total="$downloads" -v records="$records" 'BEGIN {
+        srand(42)
+        for (n = 0; n < total; n++) {
+            record = int(records * rand() * rand())
+            printf "{\"event_type\":\"file-download\",\"payload\":{\"timestamp\":\"2026-11-%02dT%02d:%02d:%02d\"," \
+                "\"recid\":\"rec-%03d\",\"parent_recid\":\"par-%03d\",\"bucket_id\":\"bucket-%d\",\"file_id\":\"file-%d\"," \
+                "\"file_key\":\"data.csv\",\"size\":%d,\"referrer\":null,\"via_api\":false,\"ip_address\":\"192.0.2.%d\"," \
+                "\"session_id\":\"session-%d\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64) Firefox/132.0\"}}\n",
+                16 + int(rand() * 4), int(rand() * 24), int(rand() * 60), int(rand() * 60), record, int(record / 2),
+                record, record, 1000 + record, record % 250, int(rand() * 3000)
+        }
+    }'
+}
+
+# The platform's own documents, under the platform's own versions.
+make_records() {
+    awk -v total="$records" 'BEGIN {
+        for (n = 0; n < total; n++) {
+            printf "{\"index\":{\"_index\":\"records\",\"_id\":\"uuid-%03d\",\"version\":3,\"version_type\":\"external_gte\"}}\n", n
+            printf "{\"id\":\"rec-%03d\",\"parent\":{\"id\":\"par-%03d\"},\"metadata\":{\"title\":\"Record %d\"}}\n", n, int(n / 2), n
+        }
+    }'
+}
+
 # Changes of 40 users; every revision also comes a second time, and late ones come after newer ones.
 make_changes() {
     awk -v total="$changes" 'BEGIN {
@@ -75,12 +103,21 @@ make_members() {
     }'
 }
 
+# The sample, and one line more for downloads: they go all the way to the records' counters.
 write_config() {
     "$crier" config sample |
         sed -e "s|^url = redis:.*|url = redis://127.0.0.1:$redis_port/0|" \
             -e "s|^url = http:.*|url = $opensearch_url|" \
             -e "s|^listen = .*|listen = 127.0.0.1:$door_port|" \
+            -e "s|^events = record-view file-download|events = record-view|" \
             -e "s|^file = audit.ndjson.*|file = $folder/audit.ndjson|" >"$folder/crier.ini"
+    cat >>"$folder/crier.ini" <<'INI'
+
+[event file-download]
+profile = invenio-file-download
+[handler record-stats]
+index = records
+INI
     "$crier" check --config "$folder/crier.ini"
 }
 
@@ -98,7 +135,7 @@ wait_until_done() {
     local deadline=$((SECONDS + 120)) state
     while state=$("$crier" status --config "$folder/crier.ini" --json) ||
         fail "crier status says that not all is well: $state"
-        [ "$(jq '.waiting + .pending' <<<"$state")" -gt 0 ]; do
+        [ "$(jq '.waiting + .pending + .marked' <<<"$state")" -gt 0 ]; do
         if [ "$SECONDS" -ge "$deadline" ]; then
             echo "demo: not done after 120 s: $state" >&2
             tail -20 "$folder/crier.log" >&2
@@ -132,18 +169,25 @@ curl -fsS -X PUT -H 'Content-Type: application/json' "$opensearch_url/members" -
 make_members | curl -fsS -H 'Content-Type: application/x-ndjson' --data-binary @- \
     "$opensearch_url/_bulk?refresh=true&filter_path=errors" | jq -e '.errors == false' >/dev/null
 before=$(search members/_source/member-7)
+say "loading $records record documents"
+curl -fsS -X PUT -H 'Content-Type: application/json' "$opensearch_url/records" -d '{"mappings":{"properties":{
+    "id":{"type":"keyword"},"parent":{"properties":{"id":{"type":"keyword"}}}}}}' >/dev/null
+make_records | curl -fsS -H 'Content-Type: application/x-ndjson' --data-binary @- \
+    "$opensearch_url/_bulk?refresh=true&filter_path=errors" | jq -e '.errors == false' >/dev/null
 
 say "starting crier serve on 127.0.0.1:$door_port"
 start_serve
 
-say "emitting $views views and $changes user changes through both doors"
+say "emitting $views views, $downloads downloads and $changes user changes through both doors"
 make_views >"$folder/views.ndjson"
+make_downloads >"$folder/downloads.ndjson"
 make_changes >"$folder/changes.ndjson"
 head -n $((views / 2)) "$folder/views.ndjson" >"$folder/views-http.ndjson"
 tail -n +$((views / 2 + 1)) "$folder/views.ndjson" >"$folder/views-emit.ndjson"
 started=$(date +%s%N)
 echo "POST /events (10,000 a request at most):"
 post_half "$folder/views-http.ndjson"
+post_half "$folder/downloads.ndjson"
 post_half "$folder/changes.ndjson"
 echo "crier emit:"
 "$crier" emit --config "$folder/crier.ini" "$folder/views-emit.ndjson"
@@ -156,6 +200,12 @@ curl -fsS "$opensearch_url/_cat/indices?h=index,docs.count&s=index" | awk '{prin
 say "most viewed records"
 search "$index/_search?size=0" '{"aggs":{"top":{"terms":{"field":"recid","size":5}}}}' |
     jq -r '.aggregations.top.buckets[] | "  \(.key)  \(.doc_count) views"'
+say "most downloaded records, and one of them over time"
+"$crier" stats top downloads --limit 5 --config "$folder/crier.ini"
+"$crier" stats record rec-000 --interval day --config "$folder/crier.ini"
+say "the counters in that record's own document"
+search records/_source/uuid-000 | sed 's/^/  /'
+echo
 say "one membership, before and after"
 echo "  before  $before"
 echo "  after   $(search members/_source/member-7)"
