@@ -5,43 +5,30 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "indexer/indices.h"
 
 #define KEEP_ALIVE "2m"
 
 enum { REOPEN_MOST = 3 /* in a row */ };
 
 /*
- * Pages follow _seq_no: every shard counts its own writes, so a number may come once from each shard, and a page may
- * end between equals. Those at its end are left to the next page. A document written meanwhile only moves on, so a
- * point in time that expired is opened anew at the same place and nothing is passed over.
+ * Pages follow the order asked for, and at last _seq_no: every shard counts its own writes, so a number may come once
+ * from each shard, and a page may end between equals. Those at its end are left to the next page. A document written
+ * meanwhile only moves on in that number, so a point in time that expired is opened anew at the same place and nothing
+ * is passed over.
  */
 struct search {
     struct client *client;
     char *index; /* without the prefix */
     json_t *query;
     char *fields; /* NULL: all */
+    json_t *sort; /* as a request has it; ends with _seq_no */
     size_t page_size;
     char *point;   /* the point in time; NULL: not open */
-    int64_t after; /* the highest _seq_no that is wholly read; -1: none */
+    json_t *after; /* the sort values up to which all is read; NULL: none */
     json_t *hits;  /* the page lent */
     bool ended;
 };
-
-/* A POST to /INDEX/verb; *answer is the caller's. */
-static bool post_to_index(struct client *c, const char *index, const char *verb, const json_t *body, json_t **answer,
-                          bool *missing, struct error *err)
-{
-    struct buf path = BUF_INIT;
-    bool ok;
-
-    buf_add_char(&path, '/');
-    http_add_segment(&path, client_prefix(c), strlen(client_prefix(c)));
-    http_add_segment(&path, index, strlen(index));
-    buf_add_text(&path, verb);
-    ok = client_json(c, "POST", path.data, body, answer, missing, err) || error_in(err, "%s", path.data);
-    buf_release(&path);
-    return ok;
-}
 
 struct search *search_open(struct client *c, const char *index, const json_t *query, size_t page_size)
 {
@@ -51,7 +38,7 @@ struct search *search_open(struct client *c, const char *index, const json_t *qu
     s->index = xstrdup(index);
     s->query = json_incref((json_t *)(uintptr_t)query);
     s->page_size = page_size;
-    s->after = -1;
+    s->sort = json_pack("[{s:s}]", "_seq_no", "asc");
     return s;
 }
 
@@ -61,6 +48,12 @@ void search_fields(struct search *s, const char *fields)
     s->fields = xstrdup(fields);
 }
 
+void search_sort(struct search *s, const json_t *fields)
+{
+    for (size_t i = 0; i < json_array_size(fields); i++)
+        json_array_insert_new(s->sort, i, json_pack("{s:s}", json_string_value(json_array_get(fields, i)), "asc"));
+}
+
 /* ------------------------------------------------------------------------------------------ the point in time */
 
 static bool open_point(struct search *s, struct error *err)
@@ -68,10 +61,10 @@ static bool open_point(struct search *s, struct error *err)
     const char *id;
     json_t *answer;
 
-    if (!post_to_index(s->client, s->index,
-                       "/_search/point_in_time?keep_alive=" KEEP_ALIVE
-                       "&allow_no_indices=false&allow_partial_pit_creation=false",
-                       NULL, &answer, &s->ended, err))
+    if (!indices_ask(s->client, "POST", s->index,
+                     "/_search/point_in_time?keep_alive=" KEEP_ALIVE
+                     "&allow_no_indices=false&allow_partial_pit_creation=false",
+                     NULL, &answer, &s->ended, err))
         return false;
     id = json_member_text(answer, "pit_id", NULL);
     if (id)
@@ -102,6 +95,8 @@ void search_close(struct search *s)
         return;
     close_point(s);
     json_decref(s->hits);
+    json_decref(s->after);
+    json_decref(s->sort);
     json_decref(s->query);
     free(s->index);
     free(s->fields);
@@ -131,9 +126,9 @@ static json_t *page_request(const struct search *s)
     json_object_set(request, "query", s->query);
     if (s->fields)
         json_object_set_new(request, "_source", field_list(s->fields));
-    json_object_set_new(request, "sort", json_pack("[{s:s}]", "_seq_no", "asc"));
-    if (s->after >= 0)
-        json_object_set_new(request, "search_after", json_pack("[I]", (json_int_t)s->after));
+    json_object_set(request, "sort", s->sort);
+    if (s->after)
+        json_object_set(request, "search_after", s->after);
     return request;
 }
 
@@ -157,24 +152,25 @@ static bool read_page(struct search *s, bool *expired, struct error *err)
     return json_is_array(s->hits) || error_set(err, ERROR_AGAIN, "OpenSearch answers a search without hits");
 }
 
-static int64_t number_of(const json_t *hit)
+static const json_t *sort_at(const struct search *s, size_t i)
 {
-    return json_integer_value(json_object_get(hit, "_seq_no"));
+    return json_object_get(json_array_get(s->hits, i), "sort");
 }
 
-/* Leaves the last number's hits to the next page, as other shards may hold more of them. False: they are all equal. */
-static bool leave_last_number(struct search *s)
+/* Leaves the last hits that are equal to the next page, as other shards may hold more. False: they all are. */
+static bool leave_last(struct search *s)
 {
-    size_t count = json_array_size(s->hits);
-    int64_t last = number_of(json_array_get(s->hits, count - 1));
+    size_t count = json_array_size(s->hits), left = count;
+    const json_t *last = sort_at(s, count - 1);
 
-    while (count > 0 && number_of(json_array_get(s->hits, count - 1)) == last)
-        count--;
-    if (count == 0)
+    while (left > 0 && json_equal(sort_at(s, left - 1), last))
+        left--;
+    if (left == 0)
         return false;
-    while (json_array_size(s->hits) > count)
+    while (json_array_size(s->hits) > left)
         json_array_remove(s->hits, json_array_size(s->hits) - 1);
-    s->after = last - 1;
+    json_decref(s->after);
+    s->after = json_deep_copy(sort_at(s, left - 1));
     return true;
 }
 
@@ -209,7 +205,7 @@ bool search_next(struct search *s, const json_t **hits, struct error *err)
         if (json_array_size(s->hits) < s->page_size) {
             s->ended = true;
             close_point(s);
-        } else if (!leave_last_number(s)) {
+        } else if (!leave_last(s)) {
             s->page_size *= 2; /* more shards than hits in a page */
             continue;
         }
@@ -225,7 +221,7 @@ bool search_next(struct search *s, const json_t **hits, struct error *err)
 bool search_refresh(struct client *c, const char *index, struct error *err)
 {
     json_t *answer;
-    bool missing, ok = post_to_index(c, index, "/_refresh", NULL, &answer, &missing, err);
+    bool missing, ok = indices_ask(c, "POST", index, "/_refresh", NULL, &answer, &missing, err);
 
     json_decref(answer);
     return ok;

@@ -26,7 +26,13 @@ struct search *search_open(struct client *c, const char *index, const json_t *qu
 /* Before the first page: hits come with these fields of their documents only, named with commas between them. */
 void search_fields(struct search *s, const char *fields);
 
-/* *hits: an array, borrowed until the next call; NULL after the last page. */
+/*
+ * Before the first page: hits come in the order of these fields (an array of names), each with their values in "sort".
+ * A point in time that expired is opened anew: then a document that was written meanwhile may come twice.
+ */
+void search_sort(struct search *s, const json_t *fields);
+
+/* *hits: an array, borrowed until the next call; NULL after the last page. After ERROR_AGAIN it may be called again. */
 bool search_next(struct search *s, const json_t **hits, struct error *err) must_check;
 
 /* Closes the point in time; NULL is fine. */

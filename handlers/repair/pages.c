@@ -8,8 +8,7 @@
 
 enum { PAGE = 1000, PATIENCE_MS = 120000, PAUSE_MS = 1000 };
 
-/* The next page, tried again while time helps. */
-static bool next_page(struct search *search, struct clock_run *run, const json_t **hits, struct error *err)
+bool pages_next(struct search *search, struct clock_run *run, const json_t **hits, struct error *err)
 {
     int64_t until_ms = clock_monotonic_ms() + PATIENCE_MS;
 
@@ -65,7 +64,7 @@ bool pages_each(struct client *c, const char *index, const json_t *query, struct
     bool ok;
 
     do {
-        ok = run->may_go_on(run, err) && next_page(search, run, &hits, err) &&
+        ok = run->may_go_on(run, err) && pages_next(search, run, &hits, err) &&
              (!hits || visit_page(c, hits, visit, context, err));
         if (ok && hits)
             run->did(run, (int64_t)json_array_size(hits));

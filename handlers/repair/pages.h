@@ -22,4 +22,8 @@ typedef bool page_visit(const json_t *hits, void *context, struct error *err);
 bool pages_each(struct client *c, const char *index, const json_t *query, struct clock_run *run, page_visit *visit,
                 void *context, struct error *err) must_check;
 
+/* The next page of a search, tried again while time helps. */
+struct search;
+bool pages_next(struct search *search, struct clock_run *run, const json_t **hits, struct error *err) must_check;
+
 #endif

@@ -2,18 +2,17 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "handlers/clicks.h"
 #include "handlers/event_types.h"
+#include "handlers/repair/pages.h"
 #include "handlers/repair/rewrite.h"
 #include "indexer/search.h"
-#include "indexer/sorted_search.h"
 
-enum { PAGE = 2000, PATIENCE_MS = 120000 };
+enum { PAGE = 2000 };
 
 /* A chain is over when nothing came for so long; the time field of a document is cut to the second. */
 #define CHAIN_ENDS_US (CLICK_SPAN_US + 2 * US_PER_SECOND)
@@ -177,6 +176,8 @@ static bool goes_on(const struct restating *r, const json_t *hit)
 
 static bool add_click(struct restating *r, json_t *hit, struct error *err)
 {
+    if (!json_object_get(hit, "_source"))
+        return error_set(err, ERROR_INPUT, "the clicks of a page cannot be read");
     if (!goes_on(r, hit) && !end_chain(r, err))
         return false;
     if (r->count == r->room) {
@@ -189,26 +190,13 @@ static bool add_click(struct restating *r, json_t *hit, struct error *err)
     return true;
 }
 
-/* The next page, tried again while time helps. */
-static bool next_page(struct restating *r, struct sorted_search *search, const json_t **hits, struct error *err)
-{
-    int64_t until_ms = clock_monotonic_ms() + PATIENCE_MS;
-
-    while (!sorted_search_next(search, hits, err)) {
-        if (err->kind != ERROR_AGAIN || clock_monotonic_ms() > until_ms || !r->run->may_go_on(r->run, err))
-            return false;
-        nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
-    }
-    return true;
-}
-
-static bool read_clicks(struct restating *r, struct sorted_search *search, struct error *err)
+static bool read_clicks(struct restating *r, struct search *search, struct error *err)
 {
     const json_t *hits = NULL;
     bool ok;
 
     do {
-        ok = r->run->may_go_on(r->run, err) && next_page(r, search, &hits, err);
+        ok = r->run->may_go_on(r->run, err) && pages_next(search, r->run, &hits, err);
         for (size_t i = 0; ok && i < json_array_size(hits); i++)
             ok = add_click(r, json_array_get(hits, i), err);
         if (ok && hits)
@@ -233,18 +221,19 @@ static json_t *query_of(const struct store *s, struct time_range range, const js
 static bool restate(struct restating *r, struct handler *h, const struct store *s, struct time_range range,
                     json_t *fields, struct error *err)
 {
-    json_t *query = query_of(s, range, fields), *source = json_pack("[s]", CLICKS_FIELD);
-    struct sorted_search *search;
+    json_t *query = query_of(s, range, fields);
+    struct search *search;
     bool ok;
 
     r->grouping = json_array_size(fields);
     json_array_append_new(fields, json_string(s->time_field));
-    search = sorted_search_open(h->client, s->source, query, fields, source, PAGE);
+    search = search_open(h->client, s->source, query, PAGE);
+    search_sort(search, fields);
+    search_fields(search, CLICKS_FIELD);
     ok = search_refresh(h->client, s->source, err) && read_clicks(r, search, err);
     for (size_t i = 0; i < r->count; i++)
         json_decref(r->chain[i]);
-    sorted_search_close(search);
-    json_decref(source);
+    search_close(search);
     json_decref(query);
     free(r->chain);
     return ok;
