@@ -20,6 +20,8 @@ cat >"$folder/crier.ini" <<INI
 url = $redis_url
 [opensearch]
 url = http://127.0.0.1:1
+user = crier
+password = canarysecret
 [http]
 listen = 127.0.0.1:$port
 [queue changes]
@@ -29,3 +31,4 @@ CRIER_DATA=$top/deploy "$program" serve door --config "$folder/crier.ini" >"$fol
 at_exit_kill $!
 wait_for "crier" "$folder/crier.log" curl -fsS --noproxy '*' "http://127.0.0.1:$port/health/live"
 no_proxy='*' "$python" tests/cloudevents_sdk.py "http://127.0.0.1:$port" "$redis_port"
+cat "$folder/crier.log" # ctest looks for the password in it
