@@ -17,16 +17,6 @@ enum {
     EIGHTHS = 8,
 };
 
-/* Code points of a text that text_add_escaped made. */
-static size_t shown_width(const char *text)
-{
-    size_t width = 0;
-
-    for (; *text; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
-
 static size_t digits_of(int64_t value)
 {
     struct buf text = BUF_INIT;
@@ -76,7 +66,7 @@ void chart_add(struct buf *out, const struct bar *bars, size_t count, size_t wid
     int64_t most = 0;
 
     for (size_t i = 0; i < count; i++) {
-        size_t label = shown_width(bars[i].label), number = digits_of(bars[i].value);
+        size_t label = text_width(bars[i].label), number = digits_of(bars[i].value);
 
         labels = label > labels ? label : labels;
         numbers = number > numbers ? number : numbers;

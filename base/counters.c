@@ -1,6 +1,7 @@
 #include "base/counters.h"
 
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +80,23 @@ void counter_label(struct buf *labels, const char *name, const char *value)
     buf_printf(labels, "%s%s=\"", labels->length > 0 ? "," : "", name);
     add_escaped(labels, value, "\"");
     buf_add_char(labels, '"');
+}
+
+struct counter *counter_with(enum counter_kind kind, const char *name, const char *help, ...)
+{
+    struct buf labels = BUF_INIT;
+    const char *label, *value;
+    struct counter *c;
+    va_list pairs;
+
+    va_start(pairs, help);
+    while ((label = va_arg(pairs, const char *)))
+        if ((value = va_arg(pairs, const char *)))
+            counter_label(&labels, label, value);
+    va_end(pairs);
+    c = counter_get(kind, name, help, labels.data);
+    buf_release(&labels);
+    return c;
 }
 
 static void add_family(struct buf *out, const struct family *f)

@@ -19,6 +19,12 @@ struct counter {
     atomic_int_fast64_t value;
 };
 
+/*
+ * The one with these labels: pairs of a name and its value, and NULL behind the last ("handler", "views", NULL). A pair
+ * whose value is NULL is left out.
+ */
+struct counter *counter_with(enum counter_kind kind, const char *name, const char *help, ...) null_ended;
+
 /* labels: NULL, or as Prometheus writes them ("handler=\"views\",outcome=\"done\""), made with counter_label. */
 struct counter *counter_get(enum counter_kind kind, const char *name, const char *help, const char *labels);
 

@@ -64,23 +64,30 @@ bool file_write_all(int fd, const char *bytes, size_t length, struct error *err)
     return true;
 }
 
-/* A new name lasts once its folder is on disk. */
-static bool folder_sync(const char *path)
+bool file_folder_sync(const char *folder, struct error *err)
 {
-    char *copy = xstrdup(path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = (fd >= 0 && fsync(fd) == 0) || error_set(err, ERROR_AGAIN, "%s: %s", folder, strerror(errno));
 
     if (fd >= 0)
         close(fd);
+    return ok;
+}
+
+static bool sync_folder_of(const char *path, struct error *err)
+{
+    char *copy = xstrdup(path);
+    bool ok = file_folder_sync(dirname(copy), err);
+
     free(copy);
     return ok;
 }
 
 bool file_settle(int fd, const char *beside, const char *path, struct error *err)
 {
-    return (fsync(fd) == 0 && rename(beside, path) == 0 && folder_sync(path)) ||
-           error_set(err, ERROR_AGAIN, "%s: %s", path, strerror(errno));
+    if (fsync(fd) != 0 || rename(beside, path) != 0)
+        return error_set(err, ERROR_AGAIN, "%s: %s", path, strerror(errno));
+    return sync_folder_of(path, err);
 }
 
 bool file_replace(const char *path, mode_t mode, const char *bytes, size_t length, struct error *err)

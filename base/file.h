@@ -16,6 +16,9 @@ bool file_read(const char *path, size_t most, struct buf *out, struct error *err
 /* All bytes, over short writes and EINTR. ERROR_AGAIN with the system's word. */
 bool file_write_all(int fd, const char *bytes, size_t length, struct error *err) must_check;
 
+/* Names made, changed or removed in a folder last from here on. ERROR_AGAIN. */
+bool file_folder_sync(const char *folder, struct error *err) must_check;
+
 /* On disk, then under its name, for good: what was written beside it, and the folder. ERROR_AGAIN. */
 bool file_settle(int fd, const char *beside, const char *path, struct error *err) must_check;
 

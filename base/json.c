@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/json_scan.h"
 
 /* jansson's own depth limit is fixed at 2048: ours is looked for first, strings left aside. */
 static bool depth_within(const char *bytes, size_t length, int most, size_t *where)
@@ -78,22 +79,6 @@ json_t *json_at(const json_t *object, const char *path)
     return json_object_get(object, path);
 }
 
-/* Behind a string's last quote; at is its first. */
-static const char *after_string(const char *at, const char *end)
-{
-    const char *first = at;
-
-    while ((at = memchr(at + 1, '"', (size_t)(end - at - 1)))) {
-        const char *before = at;
-
-        while (before > first + 1 && before[-1] == '\\')
-            before--;
-        if ((at - before) % 2 == 0)
-            return at + 1;
-    }
-    return end;
-}
-
 /* Where the text of a member's value begins, looked for from the object's first byte on. */
 static const char *walk_to_member(const char *object, const char *end, const char *member, size_t length)
 {
@@ -103,7 +88,7 @@ static const char *walk_to_member(const char *object, const char *end, const cha
         if (*at == '"') {
             if (depth == 1 && (size_t)(end - at) > length && memcmp(at, member, length) == 0)
                 return at + length;
-            at = after_string(at, end);
+            at = json_scan_string(at, end);
             continue;
         }
         if (*at == '{' || *at == '[')
@@ -146,7 +131,7 @@ bool json_text_member(const char *object, size_t length, const char *member, str
         return false;
     while (at < end && (depth > 0 || (*at != ',' && *at != '}'))) {
         if (*at == '"') {
-            at = after_string(at, end);
+            at = json_scan_string(at, end);
             continue;
         }
         if (*at == '{' || *at == '[')

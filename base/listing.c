@@ -94,16 +94,6 @@ void listing_json(struct listing *l, const char *json)
     add_cell(l, &shown, &copy, json, false);
 }
 
-/* Code points, as text_add_escaped left no bytes that are none. */
-static size_t shown_width(const char *text)
-{
-    size_t width = 0;
-
-    for (; *text; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
-
 static void pad(struct buf *out, size_t count)
 {
     memset(buf_grow(out, count), ' ', count);
@@ -112,7 +102,7 @@ static void pad(struct buf *out, size_t count)
 
 static void add_padded(struct buf *out, const char *text, size_t width, bool right, bool last)
 {
-    size_t rest = width - shown_width(text);
+    size_t rest = width - text_width(text);
 
     if (right)
         pad(out, rest);
@@ -132,10 +122,10 @@ static bool numbers(const struct listing *l, size_t column)
 
 static size_t column_width(const struct listing *l, size_t column)
 {
-    size_t width = shown_width(l->columns[column]);
+    size_t width = text_width(l->columns[column]);
 
     for (size_t i = column; i < l->count; i += l->width) {
-        size_t cell = shown_width(l->cells[i].shown);
+        size_t cell = text_width(l->cells[i].shown);
 
         width = cell > width ? cell : width;
     }

@@ -4,9 +4,15 @@
 #include <malloc.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { HEAPS = 2, MMAP_FROM_BYTES = 64 * 1024 };
+
+void memory_keep_private(void)
+{
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* lower is always allowed */
+}
 
 void memory_prepare(void)
 {

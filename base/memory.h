@@ -2,6 +2,9 @@
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
+/* A crash of this process leaves no core file from here on: it would hold every secret. */
+void memory_keep_private(void);
+
 /* Before the first thread: few heaps, so that what one thread frees serves the next. */
 void memory_prepare(void);
 

@@ -59,13 +59,13 @@ void redis_address_release(struct redis_address *a)
     *a = (struct redis_address){0};
 }
 
+/* The text is not quoted: what stands in place of a port may be a password whose @ is missing. */
 static bool parse_number(const char *text, size_t length, int most, const char *what, int *out, struct error *err)
 {
     int64_t number;
 
     if (!text_int(text, length, &number) || number < 0 || number > most)
-        return error_set(err, ERROR_CONFIG, "%s must be a number from 0 to %d, not \"%.*s\"", what, most, (int)length,
-                         text);
+        return error_set(err, ERROR_CONFIG, "%s must be a number from 0 to %d", what, most);
     *out = (int)number;
     return true;
 }

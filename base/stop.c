@@ -49,12 +49,10 @@ bool stop_wanted(struct stop *s)
     return atomic_load_explicit(&s->wanted, memory_order_acquire);
 }
 
-bool stop_sleep(struct stop *s, int64_t ms)
+static struct timespec time_after(int64_t ms)
 {
     struct timespec until;
 
-    if (ms <= 0)
-        return stop_wanted(s);
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t)(ms / 1000);
     until.tv_nsec += (long)(ms % 1000) * 1000000;
@@ -62,6 +60,16 @@ bool stop_sleep(struct stop *s, int64_t ms)
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
+    return until;
+}
+
+bool stop_sleep(struct stop *s, int64_t ms)
+{
+    struct timespec until;
+
+    if (ms <= 0)
+        return stop_wanted(s);
+    until = time_after(ms);
     pthread_mutex_lock(&s->mutex);
     while (!stop_wanted(s) && pthread_cond_timedwait(&s->raised, &s->mutex, &until) != ETIMEDOUT)
         continue;

@@ -38,6 +38,35 @@ bool text_word(const char **at, const char **word, size_t *length)
     return *length > 0;
 }
 
+bool text_has_word(const char *words, const char *word, size_t length)
+{
+    const char *one;
+    size_t one_length;
+
+    while (text_word(&words, &one, &one_length))
+        if (one_length == length && memcmp(one, word, length) == 0)
+            return true;
+    return false;
+}
+
+int text_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+size_t text_width(const char *text)
+{
+    size_t width = 0;
+
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
 bool text_int(const char *text, size_t length, int64_t *number)
 {
     bool negative = length > 0 && text[0] == '-';
@@ -120,6 +149,25 @@ void text_add_escaped(struct buf *out, const char *bytes, size_t length, size_t 
             buf_printf(out, point < 0x100 ? "\\x%02x" : "\\u{%x}", point);
         }
     }
+}
+
+/* None of them lies beyond U+FFFF. */
+void text_add_json_plain(struct buf *out, const char *json, size_t length)
+{
+    size_t copied = 0;
+
+    for (size_t i = 0, size; i < length; i += size) {
+        uint32_t point = (unsigned char)json[i];
+
+        size = point < 0x80 ? 1 : utf8_character((const unsigned char *)json + i, length - i, &point);
+        size = size ? size : 1;
+        if (shown_as_it_is(point))
+            continue;
+        buf_add(out, json + copied, i - copied);
+        buf_printf(out, "\\u%04x", point);
+        copied = i + size;
+    }
+    buf_add(out, json + copied, length - copied);
 }
 
 enum { NEAREST_MOST = 48 };

@@ -32,11 +32,23 @@ bool text_word(const char **at, const char **word, size_t *length);
 /* Decimal, optionally signed, all of it. */
 bool text_int(const char *text, size_t length, int64_t *number) must_check;
 
+/* What a hexadecimal digit is worth; -1: it is none. */
+int text_hex_digit(char c);
+
+/* Whether a word is one of a list's, which are separated by white space. */
+bool text_has_word(const char *words, const char *word, size_t length);
+
+/* How many characters of a terminal it takes: code points of a text that text_add_escaped made. */
+size_t text_width(const char *text);
+
 /* Where the first byte that is not UTF-8 (RFC 3629) stands; length where there is none. */
 size_t text_utf8_valid(const char *bytes, size_t length);
 
 /* For one line on a terminal or in a log: control, bidirectional and broken characters as \xNN or \u{...}. */
 void text_add_escaped(struct buf *out, const char *bytes, size_t length, size_t most);
+
+/* JSON text with the same characters as \uXXXX, which says the same: for a file that people look at. */
+void text_add_json_plain(struct buf *out, const char *json, size_t length);
 
 /* A field of comma-separated values (RFC 4180); one that a spreadsheet would take for a formula begins with an '. */
 void text_add_csv(struct buf *out, const char *text);

@@ -103,12 +103,12 @@ static void threads_that_name_a_counter_share_it(void **state)
 
 static void counters_are_written_as_prometheus_reads_them(void **state)
 {
-    struct buf labels = BUF_INIT, out = BUF_INIT;
+    struct buf out = BUF_INIT;
 
     (void)state;
-    counter_label(&labels, "handler", "views");
-    counter_label(&labels, "reason", "a \"b\"\\\nc");
-    counter_add(counter_get(COUNTER_TOTAL, "test_events_total", "Events\nso far", labels.data), 3);
+    counter_add(counter_with(COUNTER_TOTAL, "test_events_total", "Events\nso far", "handler", "views", "part", NULL,
+                             "reason", "a \"b\"\\\nc", NULL),
+                3);
     counter_set(counter_get(COUNTER_GAUGE, "test_waiting", "Waiting", NULL), -2);
     counter_add(counter_get(COUNTER_TOTAL, "test_events_total", "Events\nso far", NULL), 1);
     counters_add_text(&out);
@@ -116,7 +116,6 @@ static void counters_are_written_as_prometheus_reads_them(void **state)
                                      "test_events_total{handler=\"views\",reason=\"a \\\"b\\\"\\\\\\nc\"} 3\n"
                                      "test_events_total 1\n"));
     assert_non_null(strstr(out.data, "# HELP test_waiting Waiting\n# TYPE test_waiting gauge\ntest_waiting -2\n"));
-    buf_release(&labels);
     buf_release(&out);
 }
 
