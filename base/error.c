@@ -25,6 +25,7 @@ bool error_set(struct error *err, enum error_kind kind, const char *format, ...)
     va_list args;
 
     err->kind = kind;
+    err->wait_ms = 0;
     va_start(args, format);
     vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);

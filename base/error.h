@@ -8,6 +8,7 @@
 #define BASE_ERROR_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/attrs.h"
 
@@ -21,11 +22,12 @@ enum error_kind {
 struct error {
     enum error_kind kind;
     char text[512];
+    int64_t wait_ms; /* so long the peer asked to be left alone; 0: it did not say */
 };
 
 #define ERROR_INIT                                                                                                     \
     {                                                                                                                  \
-        ERROR_NONE, ""                                                                                                 \
+        ERROR_NONE, "", 0                                                                                              \
     }
 
 /* Both return false, so that a failing function can end with them. */

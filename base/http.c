@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "base/alloc.h"
+#include "base/http_link.h"
 #include "base/text.h"
 
 enum {
@@ -23,6 +24,10 @@ enum {
 struct http {
     CURL *link;
     int timeout_ms;
+    size_t reply_most;
+    struct http_reply *reply; /* of the request under way, as are the two that follow */
+    struct curl_slist *headers;
+    struct span address;
     char why[CURL_ERROR_SIZE];
     bool head_whole; /* of the reply: libcurl takes one that is cut off in it for a reply without body */
     bool gzip;
@@ -40,13 +45,38 @@ void http_global_init(void)
 
 static size_t on_reply(char *bytes, size_t size, size_t count, void *user)
 {
-    struct buf *body = user;
+    struct http *h = user;
     size_t length = size * count;
 
-    if (body->length + length > HTTP_REPLY_BYTES_MOST)
+    if (h->reply->body.length + length > h->reply_most)
         return 0; /* libcurl takes it for a write error and ends the request */
-    buf_add(body, bytes, length);
+    buf_add(&h->reply->body, bytes, length);
     return length;
+}
+
+/* The value of a header line, where it is the one of that name (RFC 9110 §5). */
+static bool header_value(const char *line, size_t length, const char *name, struct span *value)
+{
+    size_t name_length = strlen(name);
+
+    if (length <= name_length || strncasecmp(line, name, name_length) != 0)
+        return false;
+    *value = (struct span){line + name_length, length - name_length};
+    for (; value->length > 0 && strchr(" \t", value->text[0]); value->length--)
+        value->text++;
+    while (value->length > 0 && strchr(" \t\r\n", value->text[value->length - 1]))
+        value->length--;
+    return true;
+}
+
+static void note_etag(struct http_reply *reply, const char *line, size_t length)
+{
+    struct span value;
+
+    if (!header_value(line, length, "etag:", &value) || value.length >= sizeof reply->etag)
+        return;
+    memcpy(reply->etag, value.text, value.length);
+    reply->etag[value.length] = '\0';
 }
 
 static size_t on_head_line(char *bytes, size_t size, size_t count, void *user)
@@ -58,6 +88,8 @@ static size_t on_head_line(char *bytes, size_t size, size_t count, void *user)
         h->head_whole = false;
     else if (bytes[0] == '\r' || bytes[0] == '\n')
         h->head_whole = true;
+    else if (!h->head_whole)
+        note_etag(h->reply, bytes, length);
     return length;
 }
 
@@ -111,6 +143,11 @@ static void set_manners(struct http *h, const struct http_options *o)
         curl_easy_setopt(h->link, CURLOPT_CAINFO, o->ca_file);
 }
 
+void http_reply_most(struct http *h, size_t bytes)
+{
+    h->reply_most = bytes > 0 && bytes < HTTP_REPLY_BYTES_MOST ? bytes : HTTP_REPLY_BYTES_MOST;
+}
+
 struct http *http_new(const struct http_options *o)
 {
     struct http *h = xcalloc(1, sizeof *h);
@@ -119,11 +156,13 @@ struct http *http_new(const struct http_options *o)
     if (!h->link)
         abort(); /* as exhausted memory everywhere */
     h->timeout_ms = o->timeout_ms;
+    http_reply_most(h, o->reply_most);
     buf_init(&h->packed);
     set_limits(h, o);
     set_manners(h, o);
     curl_easy_setopt(h->link, CURLOPT_ERRORBUFFER, h->why);
     curl_easy_setopt(h->link, CURLOPT_WRITEFUNCTION, on_reply);
+    curl_easy_setopt(h->link, CURLOPT_WRITEDATA, h);
     curl_easy_setopt(h->link, CURLOPT_HEADERFUNCTION, on_head_line);
     curl_easy_setopt(h->link, CURLOPT_HEADERDATA, h);
     h->gzip_least = o->gzip_least ? o->gzip_least : GZIP_LEAST;
@@ -167,18 +206,31 @@ static bool pack_body(struct http *h, struct http_request *r)
     return true;
 }
 
+/* One without a value keeps libcurl from a header of its own. */
+static struct curl_slist *with_header(struct curl_slist *list, const char *name, const char *value)
+{
+    struct buf line = BUF_INIT;
+
+    buf_printf(&line, value[0] ? "%s: %s" : "%s:%s", name, value);
+    list = curl_slist_append(list, line.data);
+    buf_release(&line);
+    return list;
+}
+
 static struct curl_slist *headers_of(const struct http_request *r, bool packed)
 {
-    struct buf type = BUF_INIT;
-    struct curl_slist *list = curl_slist_append(NULL, "Expect:"); /* a round trip saved, and a wait where unanswered */
+    struct curl_slist *list = with_header(NULL, "Expect", ""); /* a round trip saved, and a wait where unanswered */
+    const char *type = r->content_type ? r->content_type : "application/json";
 
-    buf_add_text(&type, "Content-Type:"); /* alone, it keeps libcurl from guessing one */
-    if (r->body)
-        buf_printf(&type, " %s", r->content_type ? r->content_type : "application/json");
-    list = curl_slist_append(list, type.data);
+    list = with_header(list, "Content-Type", r->body ? type : "");
     if (packed)
-        list = curl_slist_append(list, "Content-Encoding: gzip");
-    buf_release(&type);
+        list = with_header(list, "Content-Encoding", "gzip");
+    if (r->accept)
+        list = with_header(list, "Accept", r->accept);
+    if (r->if_none_match)
+        list = with_header(list, "If-None-Match", r->if_none_match);
+    for (size_t i = 0; i < r->header_count; i++)
+        list = with_header(list, r->headers[i].name, r->headers[i].value);
     return list;
 }
 
@@ -221,18 +273,18 @@ static bool may_have_effect(CURL *link)
     return sent > 0;
 }
 
-static bool failed(struct http *h, CURLcode code, const char *url, struct http_reply *reply, struct error *err)
+static bool failed(struct http *h, CURLcode code, struct error *err)
 {
-    struct span address = shown_address(url);
+    struct http_reply *reply = h->reply;
 
     reply->status = 0;
     reply->may_have_effect = may_have_effect(h->link);
     buf_reset(&reply->body);
     reply->too_long = code == CURLE_WRITE_ERROR;
     if (reply->too_long)
-        return error_set(err, ERROR_AGAIN, "%.*s: the reply is longer than %d MiB", (int)address.length, address.text,
-                         HTTP_REPLY_BYTES_MOST / 1024 / 1024);
-    return error_set(err, ERROR_AGAIN, "%.*s: %s", (int)address.length, address.text,
+        return error_set(err, ERROR_AGAIN, "%.*s: the reply is longer than %zu KiB", (int)h->address.length,
+                         h->address.text, h->reply_most / 1024);
+    return error_set(err, ERROR_AGAIN, "%.*s: %s", (int)h->address.length, h->address.text,
                      h->why[0] ? h->why : curl_easy_strerror(code));
 }
 
@@ -245,32 +297,43 @@ static void read_head(CURL *link, struct http_reply *reply)
     reply->retry_after_s = wait_s > 0 && wait_s < LONG_MAX ? (long)wait_s : -1;
 }
 
-bool http_send(struct http *h, const struct http_request *request, struct http_reply *reply, struct error *err)
+CURL *http_begin(struct http *h, const struct http_request *request, struct http_reply *reply)
 {
     struct http_request r = *request;
     bool packed = pack_body(h, &r);
-    struct curl_slist *headers = headers_of(&r, packed);
-    CURLcode code;
 
+    h->reply = reply;
+    h->address = shown_address(r.url);
+    h->headers = headers_of(&r, packed);
     buf_reset(&reply->body);
     reply->retry_after_s = -1;
     reply->may_have_effect = reply->too_long = false;
+    reply->etag[0] = '\0';
     h->why[0] = '\0';
     h->head_whole = false;
     set_method(h, &r);
     curl_easy_setopt(h->link, CURLOPT_URL, r.url);
-    curl_easy_setopt(h->link, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(h->link, CURLOPT_WRITEDATA, &reply->body);
-    code = curl_easy_perform(h->link);
+    curl_easy_setopt(h->link, CURLOPT_HTTPHEADER, h->headers);
+    return h->link;
+}
+
+bool http_end(struct http *h, CURLcode code, struct error *err)
+{
     curl_easy_setopt(h->link, CURLOPT_HTTPHEADER, NULL);
     curl_easy_setopt(h->link, CURLOPT_POSTFIELDS, NULL);
-    curl_slist_free_all(headers);
+    curl_slist_free_all(h->headers);
+    h->headers = NULL;
     if (code == CURLE_OK && !h->head_whole)
         code = CURLE_PARTIAL_FILE;
     if (code != CURLE_OK)
-        return failed(h, code, r.url, reply, err);
-    read_head(h->link, reply);
+        return failed(h, code, err);
+    read_head(h->link, h->reply);
     return true;
+}
+
+bool http_send(struct http *h, const struct http_request *request, struct http_reply *reply, struct error *err)
+{
+    return http_end(h, curl_easy_perform(http_begin(h, request, reply)), err);
 }
 
 void http_add_segment(struct buf *out, const char *text, size_t length)

@@ -22,6 +22,11 @@ struct http_options {
     int connect_ms, timeout_ms;  /* to connect; the whole request */
     bool gzip;                   /* compress bodies of 1 KiB and more */
     size_t gzip_least;           /* of another size and more; 0: 1 KiB */
+    size_t reply_most;           /* bytes of a reply's body; 0: HTTP_REPLY_BYTES_MOST, which is also the most */
+};
+
+struct http_header {
+    const char *name, *value; /* without line ends */
 };
 
 struct http_request {
@@ -29,19 +34,26 @@ struct http_request {
     const char *content_type; /* NULL: application/json */
     const char *body;         /* NULL: none; lent until the reply is there */
     size_t length;
+    const char *accept;                /* what the reply may be; NULL: anything */
+    const char *if_none_match;         /* an entity tag: 304 where the resource still has it; NULL: none */
+    const struct http_header *headers; /* more of them, lent likewise */
+    size_t header_count;
 };
 
+enum { HTTP_ETAG_BYTES = 128 };
+
 struct http_reply {
-    long status;          /* 0: no reply came */
-    struct buf body;      /* empty before the request; keeps its memory between requests */
-    long retry_after_s;   /* from Retry-After; -1: not given */
-    bool may_have_effect; /* where no whole reply came: the request may have been carried out all the same */
-    bool too_long;        /* likewise: it went on beyond HTTP_REPLY_BYTES_MOST */
+    long status;                /* 0: no reply came */
+    struct buf body;            /* empty before the request; keeps its memory between requests */
+    long retry_after_s;         /* from Retry-After; -1: not given */
+    bool may_have_effect;       /* where no whole reply came: the request may have been carried out all the same */
+    bool too_long;              /* likewise: it went on beyond the most bytes of a reply */
+    char etag[HTTP_ETAG_BYTES]; /* the entity tag with its quotes; "": none, or a longer one */
 };
 
 #define HTTP_REPLY_INIT                                                                                                \
     {                                                                                                                  \
-        0, BUF_INIT, -1, false, false                                                                                  \
+        0, BUF_INIT, -1, false, false, ""                                                                              \
     }
 
 enum { HTTP_REPLY_BYTES_MOST = 64 * 1024 * 1024 };
@@ -51,6 +63,9 @@ struct http;
 void http_global_init(void); /* once, before the first thread */
 struct http *http_new(const struct http_options *o);
 void http_free(struct http *h);
+
+/* From the next request on, as reply_most of its options. */
+void http_reply_most(struct http *h, size_t bytes);
 
 /* True: a whole reply is there, whatever its status. False: ERROR_AGAIN, with libcurl's word and the address. */
 bool http_send(struct http *h, const struct http_request *request, struct http_reply *reply,

@@ -76,7 +76,7 @@ void subjects_read(struct subjects *s, const struct copy_rule *rule)
 {
     for (size_t i = 0; i < s->count; i++) {
         struct subject_entry *entry = &s->items[i];
-        struct error err = {ERROR_INPUT, "no data"};
+        struct error err = {ERROR_INPUT, "no data", 0};
 
         if (entry->subject.deleted) {
             entry->usable = true;

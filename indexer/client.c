@@ -12,6 +12,7 @@ enum {
     PASSED_OVER_MS = 10000, /* how long a host that did not answer is passed over */
     REPLY_KEEP_BYTES = 256 * 1024,
     WORDS_SHOWN_MOST = 300,
+    WAIT_S_MOST = 3600,
 };
 
 struct host {
@@ -88,6 +89,16 @@ const char *client_prefix(const struct client *c)
     return c->prefix;
 }
 
+void client_reply_most(struct client *c, size_t bytes)
+{
+    http_reply_most(c->http, bytes);
+}
+
+bool client_reply_too_long(const struct client *c)
+{
+    return c->reply.too_long;
+}
+
 int client_timeout_ms(const struct client *c)
 {
     return c->timeout_ms;
@@ -121,7 +132,7 @@ static struct host *next_host(struct client *c)
 bool client_send(struct client *c, const char *method, const char *path, const char *content_type, const char *body,
                  size_t length, const struct http_reply **reply, struct error *err)
 {
-    struct http_request request = {method, NULL, content_type, body, length};
+    struct http_request request = {.method = method, .content_type = content_type, .body = body, .length = length};
     struct host *h;
 
     *reply = &c->reply;
@@ -197,6 +208,8 @@ bool client_refused(const struct http_reply *reply, struct error *err)
     else
         text_add_escaped(&words, reply->body.data, reply->body.length, WORDS_SHOWN_MOST);
     error_set(err, kind, "OpenSearch answers %ld%s%s", reply->status, words.length ? ": " : "", words.data);
+    if (passing && reply->retry_after_s > 0)
+        err->wait_ms = (int64_t)(reply->retry_after_s < WAIT_S_MOST ? reply->retry_after_s : WAIT_S_MOST) * 1000;
     buf_release(&words);
     json_decref(said);
     return false;

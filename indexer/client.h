@@ -39,6 +39,12 @@ bool client_send(struct client *c, const char *method, const char *path, const c
 bool client_json(struct client *c, const char *method, const char *path, const json_t *body, json_t **out,
                  bool *missing, struct error *err) must_check;
 
+/* From the next request on a reply may have so many bytes; 0: as many as can be. */
+void client_reply_most(struct client *c, size_t bytes);
+
+/* Whether the last request failed as its reply was longer. */
+bool client_reply_too_long(const struct client *c);
+
 /* The "type: reason" of an OpenSearch error object, with its root or deepest cause, into out. */
 void client_add_reason(const json_t *error, struct buf *out);
 

@@ -146,8 +146,13 @@ static void send_batch(struct stage *st, struct http *http)
         add_event(&st->model, &body);
     buf_add_char(&body, ']');
     snprintf(url, sizeof url, "http://127.0.0.1:%d/events", server_port(st->serve));
-    while (!http_send(http, &(struct http_request){"POST", url, "application/json", body.data, body.length}, &reply,
-                      &err) ||
+    while (!http_send(http,
+                      &(struct http_request){.method = "POST",
+                                             .url = url,
+                                             .content_type = "application/json",
+                                             .body = body.data,
+                                             .length = body.length},
+                      &reply, &err) ||
            reply.status != 202) {
         if (reply.status >= 400 && reply.status < 500)
             fail_msg("%ld %s", reply.status, reply.body.data);

@@ -84,8 +84,13 @@ static void post(struct server *serve)
     char url[200];
 
     snprintf(url, sizeof url, "http://127.0.0.1:%d/events", server_port(serve));
-    if (!http_send(http, &(struct http_request){"POST", url, "application/x-ndjson", events, strlen(events)}, &reply,
-                   &err))
+    if (!http_send(http,
+                   &(struct http_request){.method = "POST",
+                                          .url = url,
+                                          .content_type = "application/x-ndjson",
+                                          .body = events,
+                                          .length = strlen(events)},
+                   &reply, &err))
         fail_msg("%s", err.text);
     assert_int_equal(reply.status, 202);
     look("the door's answer", reply.body.data, reply.body.length);

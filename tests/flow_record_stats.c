@@ -77,7 +77,11 @@ static json_t *post(struct stage *t, const char *path, long expected, const char
     json_t *answer;
 
     snprintf(url, sizeof url, "http://127.0.0.1:%d%s", server_port(t->serve), path);
-    if (!http_send(t->http, &(struct http_request){"POST", url, "application/json", body, strlen(body)}, &reply, &err))
+    if (!http_send(
+            t->http,
+            &(struct http_request){
+                .method = "POST", .url = url, .content_type = "application/json", .body = body, .length = strlen(body)},
+            &reply, &err))
         fail_msg("%s", err.text);
     if (reply.status != expected)
         fail_msg("%s: %ld: %s", path, reply.status, reply.body.data);

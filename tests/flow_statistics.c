@@ -52,7 +52,12 @@ static void through_http(struct door *door, const char *body)
     char url[60];
 
     snprintf(url, sizeof url, "http://127.0.0.1:%d/events", door_port(door));
-    if (!http_send(http, &(struct http_request){"POST", url, "application/cloudevents+json", body, strlen(body)},
+    if (!http_send(http,
+                   &(struct http_request){.method = "POST",
+                                          .url = url,
+                                          .content_type = "application/cloudevents+json",
+                                          .body = body,
+                                          .length = strlen(body)},
                    &reply, &err))
         fail_msg("%s", err.text);
     if (reply.status != 202)

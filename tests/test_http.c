@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/http.h"
 #include "base/text.h"
+#include "support/canary.h"
 #include "support/message.h"
 #include "support/server.h"
 
@@ -210,14 +211,14 @@ static void a_password_is_sent_but_never_shown(void **state)
 {
     struct fixture *f = *state;
     struct http *h =
-        http_new(&(struct http_options){.user = "crier", .password = "geheim", .connect_ms = 100, .timeout_ms = 1000});
+        http_new(&(struct http_options){.user = "crier", .password = CANARY, .connect_ms = 100, .timeout_ms = 1000});
     char url[100];
 
     assert_true(http_send(h, &(struct http_request){.method = "GET", .url = f->url}, &f->reply, &f->err));
-    assert_true(head_holds(f, "Authorization: Basic Y3JpZXI6Z2VoZWlt\r\n"));
-    snprintf(url, sizeof url, "http://crier:geheim@127.0.0.1:%d/?key=geheim", port_find());
+    assert_true(head_holds(f, "Authorization: Basic Y3JpZXI6Y2FuYXJ5c2VjcmV0\r\n"));
+    snprintf(url, sizeof url, "http://crier:" CANARY "@127.0.0.1:%d/?key=" CANARY, port_find());
     assert_false(http_send(h, &(struct http_request){.method = "GET", .url = url}, &f->reply, &f->err));
-    assert_null(strstr(f->err.text, "geheim"));
+    assert_null(strstr(f->err.text, CANARY));
     assert_non_null(strstr(f->err.text, "127.0.0.1"));
     http_free(h);
 }
@@ -255,7 +256,7 @@ static void only_http_is_spoken(void **state)
 static void bodies_are_packed_from_1_kib_on(void **state)
 {
     struct fixture *f = *state;
-    struct http *h = http_new(&(struct http_options){.connect_ms = 100, .timeout_ms = 1000, .gzip = true});
+    struct http *h = http_new(&(struct http_options){.connect_ms = 5000, .timeout_ms = 20000, .gzip = true});
     char body[5000], unpacked[6000];
     z_stream z = {0};
 
@@ -343,7 +344,7 @@ static void a_server_that_says_nothing_is_left_in_time(void **state)
 
         answer(f, replies[i], THEN_WAIT);
         no_whole_reply(f);
-        assert_in_range(clock_monotonic_ms() - start_ms, TIMEOUT_MS - 50, 3 * TIMEOUT_MS);
+        assert_in_range(clock_monotonic_ms() - start_ms, TIMEOUT_MS - 50, 30 * TIMEOUT_MS);
     }
 }
 

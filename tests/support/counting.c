@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -14,14 +13,10 @@
 #include "base/json.h"
 #include "indexer/client.h"
 #include "notifier/stream.h"
+#include "support/pause.h"
 #include "support/search_index.h"
 
 enum { PATIENCE_MS = 120000, PAUSE_MS = 50, WORDS_MOST = 20, CONFIG_BYTES_MOST = 1024 * 1024 };
-
-static void sleep_ms(int64_t ms)
-{
-    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
-}
 
 void counting_open(struct counting *c, const char *ini)
 {
@@ -77,7 +72,10 @@ static bool post(struct counting *c, size_t door, const char *path, const char *
     char url[100];
 
     snprintf(url, sizeof url, "http://127.0.0.1:%d%s", server_port(c->services[door]), path);
-    return http_send(c->http, &(struct http_request){"POST", url, type, body, strlen(body)}, reply, err);
+    return http_send(c->http,
+                     &(struct http_request){
+                         .method = "POST", .url = url, .content_type = type, .body = body, .length = strlen(body)},
+                     reply, err);
 }
 
 void counting_send(struct counting *c, size_t door, const char *content_type, const char *body)
@@ -89,7 +87,7 @@ void counting_send(struct counting *c, size_t door, const char *content_type, co
     while (!post(c, door++ % c->service_count, "/events", content_type, body, &reply, &err) || reply.status != 202) {
         if ((reply.status >= 400 && reply.status < 500) || clock_monotonic_ms() > until_ms)
             fail_msg("%ld %s %s", reply.status, reply.body.data, err.text);
-        sleep_ms(PAUSE_MS);
+        pause_ms(PAUSE_MS);
     }
     if (strstr(reply.body.data, "\"refused\"") || strstr(reply.body.data, "\"robot\""))
         fail_msg("%s", reply.body.data);
@@ -170,7 +168,7 @@ static void wait_until_none(struct counting *c, int64_t (*left_of)(struct counti
     while ((left = left_of(c)) != 0) {
         if (clock_monotonic_ms() > until_ms)
             fail_msg("%lld events and keys are not done after %d s", (long long)left, PATIENCE_MS / 1000);
-        sleep_ms(PAUSE_MS);
+        pause_ms(PAUSE_MS);
     }
 }
 

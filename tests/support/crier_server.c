@@ -45,6 +45,11 @@ static int listen_port(const char *path)
 
 struct server *crier_serve_start(const char *config_path)
 {
+    return crier_serve_start_tls(config_path, NULL);
+}
+
+struct server *crier_serve_start_tls(const char *config_path, const char *ca_file)
+{
     struct server *s = server_new("crier", answers_live);
     char *path = realpath(config_path, NULL); /* it runs in a folder of its own */
 
@@ -54,7 +59,8 @@ struct server *crier_serve_start(const char *config_path)
     server_argument(s, "--config");
     server_argument(s, "%s", path ? path : config_path);
     free(path);
-    snprintf(s->url, sizeof s->url, "http://127.0.0.1:%d", s->port);
+    snprintf(s->url, sizeof s->url, "%s://127.0.0.1:%d", ca_file ? "https" : "http", s->port);
+    snprintf(s->ca_file, sizeof s->ca_file, "%s", ca_file ? ca_file : "");
     server_begin(s);
     return s;
 }

@@ -234,6 +234,8 @@ static bool serve(struct link *l, const struct message *m)
     }
     if (f.status)
         return refuse(l, &f);
+    if (f.meanwhile)
+        f.meanwhile(f.context);
     ok = is_plain_bulk(m) ? forward_bulk(l, &f, m, &reply) : forward_whole(l, m, &reply);
     ok = ok && give_back(l, f.link, &reply);
     buf_release(&reply);

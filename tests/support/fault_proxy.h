@@ -34,6 +34,9 @@ struct fault {
     const char *item_id_with; /* or those whose _id holds this text */
 
     enum fault_link link;
+
+    void (*meanwhile)(void *context); /* called before the request is forwarded; NULL: nothing */
+    void *context;
 };
 
 struct fault_proxy;

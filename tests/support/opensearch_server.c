@@ -75,6 +75,7 @@ static void java_home(char out[PATH_MAX])
 struct server *opensearch_server_start_own(void)
 {
     struct server *s = server_new("opensearch", answers_health);
+    const char *more = getenv("CRIER_TEST_JAVA_OPTS");
     char home[PATH_MAX];
 
     s->unprivileged = true;
@@ -82,7 +83,7 @@ struct server *opensearch_server_start_own(void)
     java_home(home);
     server_argument(s, "env");
     server_argument(s, "OPENSEARCH_JAVA_HOME=%s", home);
-    server_argument(s, "OPENSEARCH_JAVA_OPTS=-Xms512m -Xmx512m");
+    server_argument(s, "OPENSEARCH_JAVA_OPTS=-Xms512m -Xmx512m %s", more ? more : "");
     server_argument(s, RELEASE "/bin/opensearch");
     server_argument(s, "-Ediscovery.type=single-node");
     server_argument(s, "-Enetwork.host=127.0.0.1");

@@ -26,11 +26,12 @@ struct server *opensearch_server_start_own(void);
 /* A prefix for index names that no other test run uses ("t4711x3-"). */
 const char *test_prefix(void);
 
-void server_kill(struct server *s);    /* SIGKILL, and waits for its end; fails the test where it was gone already */
-void server_stop(struct server *s);    /* SIGTERM, likewise, and it must end well */
-void server_pause(struct server *s);   /* SIGSTOP */
-void server_resume(struct server *s);  /* SIGCONT */
-void server_restart(struct server *s); /* the same folder and port */
+void server_kill(struct server *s); /* SIGKILL, and waits for its end; fails the test where it was gone already */
+void server_stop(struct server *s); /* SIGTERM or its like, likewise, and it must end well */
+void server_crash(struct server *s, int signal); /* by a signal that ends it, in whatever way */
+void server_pause(struct server *s);             /* SIGSTOP */
+void server_resume(struct server *s);            /* SIGCONT */
+void server_restart(struct server *s);           /* the same folder and port */
 int server_port(const struct server *s);
 int server_pid(const struct server *s);
 int server_exit_code(const struct server *s);      /* of one that ended; 128 + the signal that ended it */
@@ -47,5 +48,7 @@ int port_find(void);
 int crier_run(char **out, const char *const arguments[]);
 /* Waits for GET /health/live; `listen = 127.0.0.1:0` in the file is given a free port, to be kept over restarts. */
 struct server *crier_serve_start(const char *config_path);
+/* The same with TLS, where the file names a certificate; ca_file is of who signed it. */
+struct server *crier_serve_start_tls(const char *config_path, const char *ca_file);
 
 #endif

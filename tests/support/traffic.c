@@ -147,7 +147,12 @@ static bool post(struct http *http, const struct traffic *t, const struct buf *b
 {
     struct error err;
 
-    return http_send(http, &(struct http_request){"POST", t->url, "application/x-ndjson", body->data, body->length},
+    return http_send(http,
+                     &(struct http_request){.method = "POST",
+                                            .url = t->url,
+                                            .content_type = "application/x-ndjson",
+                                            .body = body->data,
+                                            .length = body->length},
                      reply, &err) &&
            reply->status == 202;
 }
