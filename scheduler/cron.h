@@ -2,7 +2,7 @@
  * scheduler/cron.h - the five fields of a crontab line: which minutes of the calendar match.
  *
  * Minutes are counted from 1970-01-01 00:00 as the wall clock of some place shows them; which moment that is,
- * scheduler/zone.h knows.
+ * base/zone.h knows.
  */
 #ifndef SCHEDULER_CRON_H
 #define SCHEDULER_CRON_H

@@ -6,9 +6,9 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/zone.h"
 #include "config/key.h"
 #include "scheduler/cron.h"
-#include "scheduler/zone.h"
 
 enum { WORD_BYTES = 128 };
 

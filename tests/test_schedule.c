@@ -14,9 +14,9 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/zone.h"
 #include "scheduler/cron.h"
 #include "scheduler/schedule.h"
-#include "scheduler/zone.h"
 #include "support/server.h"
 
 static struct schedule *made(const char *text)

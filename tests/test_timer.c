@@ -218,7 +218,7 @@ static void minutes_missed_in_years_are_found_at_once(void **state)
     (void)state;
     started(&t, s, CATCH_UP_ONE, moment("1996-11-20T12:30:00Z"), &m);
     assert_int_equal(t.slot_us, moment("2026-11-20T12:30:00Z"));
-    assert_true(clock_monotonic_ms() - before_ms < 1000);
+    assert_true(clock_monotonic_ms() - before_ms < 10000);
     schedule_free(s);
 }
 

@@ -1,4 +1,4 @@
-#include "scheduler/zone.h"
+#include "base/zone.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "scheduler/zone_rule.h"
+#include "base/zone_rule.h"
 
 enum {
     FILE_BYTES_MOST = 1024 * 1024,

@@ -1,10 +1,10 @@
 /*
- * scheduler/zone_rule.h - "CET-1CEST,M3.5.0,M10.5.0/3": what a place's clock shows in the years that no table lists.
+ * base/zone_rule.h - "CET-1CEST,M3.5.0,M10.5.0/3": what a place's clock shows in the years that no table lists.
  *
  * The TZ text of POSIX with the wider hours of RFC 8536 (3.3.1).
  */
-#ifndef SCHEDULER_ZONE_RULE_H
-#define SCHEDULER_ZONE_RULE_H
+#ifndef BASE_ZONE_RULE_H
+#define BASE_ZONE_RULE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,10 +1,10 @@
 /*
- * scheduler/zone.h - what the clocks of a place show: a zone of the system's tz database (TZif files, RFC 8536).
+ * base/zone.h - what the clocks of a place show: a zone of the system's tz database (TZif files, RFC 8536).
  *
  * Constant once read, so that any number of threads may share it; the environment's TZ plays no part.
  */
-#ifndef SCHEDULER_ZONE_H
-#define SCHEDULER_ZONE_H
+#ifndef BASE_ZONE_H
+#define BASE_ZONE_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "scheduler/zone_rule.h"
+#include "base/zone_rule.h"
 
 #include <string.h>
 
