@@ -40,8 +40,10 @@ struct bulk {
     unsigned long bad_alone;                 /* items found bad by halving, ever */
     int64_t retry_after_ms;
     struct action_line *line;
-    char path[160];
+    char path[200];
 };
+
+#define SEQ_NO_TOO ",items.*._seq_no"
 
 struct bulk *bulk_new(struct client *c, int64_t bytes_most)
 {
@@ -62,6 +64,12 @@ struct bulk *bulk_new(struct client *c, int64_t bytes_most)
              "items.*.error.caused_by",
              client_timeout_ms(c) / 2 + 1);
     return b;
+}
+
+void bulk_tell_seq_no(struct bulk *b)
+{
+    if (!strstr(b->path, SEQ_NO_TOO))
+        strncat(b->path, SEQ_NO_TOO, sizeof b->path - strlen(b->path) - 1);
 }
 
 void bulk_free(struct bulk *b)
@@ -114,7 +122,7 @@ void bulk_again(struct bulk *b)
 
 static void settle(struct entry *e, enum bulk_outcome outcome, int status, const char *reason)
 {
-    e->item = (struct bulk_item){outcome, status, reason};
+    e->item = (struct bulk_item){outcome, status, reason, -1};
 }
 
 /* Ends the document of the last item. A line feed in it can only be white space of JSON, but would end the line. */
@@ -271,6 +279,7 @@ static bool read_answers(struct bulk *b, struct selection s, const struct http_r
         struct bulk_target target = {.action = e->action, .version = e->version, .seq_no = e->seq_no};
 
         settle(e, bulk_outcome_of(&answers[i], &target), answers[i].status, answers[i].reason);
+        e->item.seq_no = answers[i].seq_no;
         note_pause(b, e);
         counts[e->item.outcome]++;
     }

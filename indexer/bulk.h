@@ -46,12 +46,16 @@ struct bulk_item {
     enum bulk_outcome outcome;
     int status;
     const char *reason; /* the server's words, "" for none; valid until bulk_start */
+    int64_t seq_no;     /* of this write, where bulk_tell_seq_no asked for it; -1: not known */
 };
 
 struct bulk;
 
 struct bulk *bulk_new(struct client *c, int64_t bytes_most);
 void bulk_free(struct bulk *b);
+
+/* From now on items say which sequence number their write was given. */
+void bulk_tell_seq_no(struct bulk *b);
 
 /* Empty again: what the items said goes with it. */
 void bulk_start(struct bulk *b);

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "indexer/client.h"
 
-enum { STATUS_LEAST = 100, STATUS_MOST = 599 };
+enum { STATUS_LEAST = 100, STATUS_MOST = 599, SEQ_NO_DIGITS_MOST = 18 };
 
 static bool unknown(struct error *err, const char *what)
 {
@@ -29,7 +29,7 @@ static void read_error(const json_t *error, struct arena *arena, struct bulk_ans
 /* {"index": {"status": 201, ...}} with any one action for a name. */
 static bool read_item(const json_t *item, struct arena *arena, struct bulk_answer *out)
 {
-    const json_t *said, *error, *status;
+    const json_t *said, *error, *status, *seq_no;
     void *only = json_object_iter((json_t *)(uintptr_t)item);
 
     if (!only || json_object_size(item) != 1)
@@ -40,7 +40,9 @@ static bool read_item(const json_t *item, struct arena *arena, struct bulk_answe
     if (!json_is_integer(status) || json_integer_value(status) < STATUS_LEAST ||
         json_integer_value(status) > STATUS_MOST)
         return false;
-    *out = (struct bulk_answer){(int)json_integer_value(status), "", ""};
+    seq_no = json_object_get(said, "_seq_no");
+    *out = (struct bulk_answer){(int)json_integer_value(status), "", "",
+                                json_is_integer(seq_no) ? json_integer_value(seq_no) : -1};
     if (error)
         read_error(error, arena, out);
     return true;
@@ -80,14 +82,31 @@ static bool take(struct cursor *c, const char *text, size_t length)
 
 #define TAKE(cursor, literal) take(cursor, literal, sizeof(literal) - 1)
 
-/* {"index":{"status":201}} and nothing else. */
+/* "_seq_no":12, where that was asked for. Numbers that long are left to jansson. */
+static bool take_seq_no(struct cursor *c, int64_t *seq_no)
+{
+    const char *start;
+
+    *seq_no = -1;
+    if (!TAKE(c, "\"_seq_no\":"))
+        return true;
+    for (start = c->at, *seq_no = 0; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++)
+        if (c->at - start < SEQ_NO_DIGITS_MOST)
+            *seq_no = *seq_no * 10 + (*c->at - '0');
+    return c->at > start && (*start != '0' || c->at == start + 1) && c->at - start <= SEQ_NO_DIGITS_MOST &&
+           TAKE(c, ",");
+}
+
+/* {"index":{"status":201}}, perhaps with its sequence number before that, and nothing else. */
 static bool take_plain_item(struct cursor *c, struct bulk_answer *out)
 {
     struct cursor at = *c;
     int status = 0;
+    int64_t seq_no;
 
-    if (!TAKE(&at, "{\"index\":{\"status\":") && !TAKE(&at, "{\"create\":{\"status\":") &&
-        !TAKE(&at, "{\"delete\":{\"status\":"))
+    if (!TAKE(&at, "{\"index\":{") && !TAKE(&at, "{\"create\":{") && !TAKE(&at, "{\"delete\":{"))
+        return false;
+    if (!take_seq_no(&at, &seq_no) || !TAKE(&at, "\"status\":"))
         return false;
     for (int digits = 0; digits < 3; digits++, at.at++) {
         if (at.at == at.end || *at.at < '0' || *at.at > '9')
@@ -96,7 +115,7 @@ static bool take_plain_item(struct cursor *c, struct bulk_answer *out)
     }
     if (!TAKE(&at, "}}") || status < STATUS_LEAST || status > STATUS_MOST)
         return false;
-    *out = (struct bulk_answer){status, "", ""};
+    *out = (struct bulk_answer){status, "", "", seq_no};
     *c = at;
     return true;
 }

@@ -14,6 +14,7 @@ struct bulk_answer {
     int status;
     const char *type;   /* of the error, "" for none; in the arena */
     const char *reason; /* the server's words: type, reason and deepest cause; likewise */
+    int64_t seq_no;     /* -1: not said */
 };
 
 /* Fills answers[0..expected). False: not JSON, cut short, or another number of items (the outcome is unknown). */

@@ -56,44 +56,54 @@ void search_sort(struct search *s, const json_t *fields)
 
 /* ------------------------------------------------------------------------------------------ the point in time */
 
-static bool open_point(struct search *s, struct error *err)
+bool search_point_open(struct client *c, const char *pattern, const char *keep_alive, char **point, bool *missing,
+                       struct error *err)
 {
+    struct buf path = BUF_INIT;
+    json_t *answer = NULL;
     const char *id;
-    json_t *answer;
+    bool ok;
 
-    if (!indices_ask(s->client, "POST", s->index,
-                     "/_search/point_in_time?keep_alive=" KEEP_ALIVE
-                     "&allow_no_indices=false&allow_partial_pit_creation=false",
-                     NULL, &answer, &s->ended, err))
+    *point = NULL;
+    *missing = false;
+    buf_printf(&path, "/_search/point_in_time?keep_alive=%s&allow_no_indices=false&allow_partial_pit_creation=false",
+               keep_alive);
+    ok = indices_ask(c, "POST", pattern, path.data, NULL, &answer, missing, err);
+    buf_release(&path);
+    if (!ok)
         return false;
     id = json_member_text(answer, "pit_id", NULL);
     if (id)
-        s->point = xstrdup(id);
+        *point = xstrdup(id);
     json_decref(answer);
-    return s->ended || s->point || error_set(err, ERROR_AGAIN, "OpenSearch opened no point in time");
+    return *missing || *point || error_set(err, ERROR_AGAIN, "OpenSearch opened no point in time");
 }
 
-/* Best effort: what is not closed expires. */
-static void close_point(struct search *s)
+static bool open_point(struct search *s, struct error *err)
+{
+    return search_point_open(s->client, s->index, KEEP_ALIVE, &s->point, &s->ended, err);
+}
+
+void search_point_close(struct client *c, char **point)
 {
     struct error err;
     json_t *body, *answer;
 
-    if (!s->point)
+    if (!*point)
         return;
-    body = json_pack("{s:[s]}", "pit_id", s->point);
-    if (client_json(s->client, "DELETE", "/_search/point_in_time", body, &answer, NULL, &err))
+    body = json_pack("{s:[s]}", "pit_id", *point);
+    if (client_json(c, "DELETE", "/_search/point_in_time", body, &answer, NULL, &err))
         json_decref(answer);
     json_decref(body);
-    free(s->point);
-    s->point = NULL;
+    free(*point);
+    *point = NULL;
 }
 
 void search_close(struct search *s)
 {
     if (!s)
         return;
-    close_point(s);
+    search_point_close(s->client, &s->point);
     json_decref(s->hits);
     json_decref(s->after);
     json_decref(s->sort);
@@ -204,7 +214,7 @@ bool search_next(struct search *s, const json_t **hits, struct error *err)
             break;
         if (json_array_size(s->hits) < s->page_size) {
             s->ended = true;
-            close_point(s);
+            search_point_close(s->client, &s->point);
         } else if (!leave_last(s)) {
             s->page_size *= 2; /* more shards than hits in a page */
             continue;

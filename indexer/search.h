@@ -38,6 +38,16 @@ bool search_next(struct search *s, const json_t **hits, struct error *err) must_
 /* Closes the point in time; NULL is fine. */
 void search_close(struct search *s);
 
+/*
+ * A point in time of all indices of a pattern, kept for so long ("2m") after each use; yours to close. *missing: there
+ * is none of them, and no point.
+ */
+bool search_point_open(struct client *c, const char *pattern, const char *keep_alive, char **point, bool *missing,
+                       struct error *err) must_check;
+
+/* Closes a point in time by its id, which is freed; NULL in it is fine. Best effort: what is not closed expires. */
+void search_point_close(struct client *c, char **point);
+
 /* POST index/_refresh; a missing index is fine. */
 bool search_refresh(struct client *c, const char *index, struct error *err) must_check;
 

@@ -14,14 +14,9 @@ static void name_counters(void)
         [BULK_DEAD] = "dead",
     };
 
-    for (int i = BULK_DONE; i < BULK_OUTCOMES; i++) {
-        struct buf labels = BUF_INIT;
-
-        counter_label(&labels, "outcome", names[i]);
-        items[i] =
-            counter_get(COUNTER_TOTAL, "crier_bulk_items_total", "writes by what OpenSearch answered", labels.data);
-        buf_release(&labels);
-    }
+    for (int i = BULK_DONE; i < BULK_OUTCOMES; i++)
+        items[i] = counter_with(COUNTER_TOTAL, "crier_bulk_items_total", "writes by what OpenSearch answered",
+                                "outcome", names[i], NULL);
     unknown_replies = counter_get(COUNTER_TOTAL, "crier_bulk_unknown_replies_total",
                                   "replies to bulks that were cut short or answered for other items", NULL);
 }

@@ -30,13 +30,7 @@ static void a_document_arrives_as_it_was_written(void **state)
 
 static int64_t counted(const char *outcome)
 {
-    struct buf labels = BUF_INIT;
-    int64_t count;
-
-    counter_label(&labels, "outcome", outcome);
-    count = counter_value(counter_get(COUNTER_TOTAL, "crier_bulk_items_total", "", labels.data));
-    buf_release(&labels);
-    return count;
+    return counter_value(counter_with(COUNTER_TOTAL, "crier_bulk_items_total", "", "outcome", outcome, NULL));
 }
 
 static void an_older_or_equal_version_is_superseded(void **state)
@@ -259,7 +253,7 @@ static void one_probe_every_30_s_ends_the_pause(void **state)
     stage_send(s);
     stage_all_are(s, BULK_PAUSED);
     start_ms = clock_monotonic_ms();
-    deadline_ms = start_ms + 35000;
+    deadline_ms = start_ms + 90000;
     fault_proxy_set(s->proxy, NULL);
     fault_proxy_forget(s->proxy);
     do {
@@ -351,6 +345,30 @@ static void an_empty_bulk_sends_nothing(void **state)
     assert_int_equal(stage_requests(s), 0);
 }
 
+static void each_write_says_its_sequence_number_where_that_is_asked_for(void **state)
+{
+    struct stage *s = *state;
+    size_t first, second, refused;
+
+    stage_ask(s, "PUT", s->index, "", "{}"); /* there, with its shard, before the first write */
+    first = stage_add_numbered(s, 1, 1);
+    second = stage_add_numbered(s, 1, 2);
+    stage_send(s);
+    stage_outcome_is(s, first, BULK_DONE);
+    stage_outcome_is(s, second, BULK_DONE);
+    assert_int_equal(bulk_item(s->bulk, first)->seq_no, -1);
+    bulk_tell_seq_no(s->bulk);
+    bulk_start(s->bulk);
+    first = stage_add_numbered(s, 2, 1);
+    refused = stage_add_numbered(s, 1, 2);
+    second = stage_add_numbered(s, 2, 3);
+    stage_send(s);
+    assert_int_equal(bulk_item(s->bulk, first)->seq_no, 2);
+    assert_int_equal(bulk_item(s->bulk, refused)->seq_no, -1);
+    assert_int_equal(bulk_item(s->bulk, second)->seq_no, 3);
+    assert_int_equal(bulk_item(s->bulk, first)->status, 200);
+}
+
 static void packed_bodies_are_understood(void **state)
 {
     struct stage *s = *state;
@@ -388,6 +406,7 @@ int main(void)
         TEST(a_line_feed_does_not_end_a_document),
         TEST(a_request_is_no_longer_than_allowed),
         TEST(an_empty_bulk_sends_nothing),
+        TEST(each_write_says_its_sequence_number_where_that_is_asked_for),
         TEST(packed_bodies_are_understood),
     };
 

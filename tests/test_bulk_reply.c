@@ -55,6 +55,20 @@ static void the_usual_reply_gives_each_item_its_status(void **state)
     assert_string_equal(f->answers[2].reason, "");
 }
 
+static void a_sequence_number_comes_with_the_status_where_it_was_asked_for(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(reads(f,
+                      "{\"errors\":false,\"items\":[{\"index\":{\"_seq_no\":120,\"status\":200}},"
+                      "{\"index\":{\"status\":201}},{\"index\":{\"status\":200,\"_seq_no\":7}}]}",
+                      3));
+    assert_int_equal(f->answers[0].seq_no, 120);
+    assert_int_equal(f->answers[0].status, 200);
+    assert_int_equal(f->answers[1].seq_no, -1);
+    assert_int_equal(f->answers[2].seq_no, 7);
+}
+
 static void a_reply_in_another_layout_is_read_the_same(void **state)
 {
     struct fixture *f = *state;
@@ -168,7 +182,7 @@ static void every_answer_has_the_outcome_of_the_table(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        struct bulk_answer a = {rows[i].status, rows[i].type, ""};
+        struct bulk_answer a = {rows[i].status, rows[i].type, "", -1};
 
         if (bulk_outcome_of(&a, rows[i].target) != rows[i].outcome)
             fail_msg("%d %s with action %d: outcome %d", a.status, a.type, rows[i].target->action,
@@ -182,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_usual_reply_gives_each_item_its_status),
+        TEST(a_sequence_number_comes_with_the_status_where_it_was_asked_for),
         TEST(a_reply_in_another_layout_is_read_the_same),
         TEST(an_error_keeps_the_servers_words_and_its_deepest_cause),
         TEST(a_reply_that_does_not_fit_says_nothing_of_any_item),

@@ -13,6 +13,7 @@ enum {
     PATIENCE_MS = 120000, /* how long nothing may be done before the verb gives up, to be run again */
     PAUSE_FIRST_MS = 100,
     PAUSE_MOST_MS = 5000,
+    PAUSE_ASKED_MOST_MS = 10000,
 };
 
 struct writer {
@@ -98,6 +99,15 @@ static const char *first_reason(const struct writer *w, enum bulk_outcome outcom
     return "";
 }
 
+/* For as long as the server wants, where it says so and that is not too long. */
+static int64_t asked_pause_ms(const struct writer *w, int64_t pause)
+{
+    int64_t asked = bulk_retry_after_ms(w->bulk);
+
+    asked = asked < PAUSE_ASKED_MOST_MS ? asked : PAUSE_ASKED_MOST_MS;
+    return asked > pause ? asked : pause;
+}
+
 /* Again and again, with growing pauses, until nothing was done for too long. */
 static bool send_patiently(struct writer *w, struct error *err)
 {
@@ -119,7 +129,7 @@ static bool send_patiently(struct writer *w, struct error *err)
         if (!w->run->may_go_on(w->run, err))
             return false;
         bulk_again(w->bulk);
-        pause_ms(pause);
+        pause_ms(asked_pause_ms(w, pause));
         pause = 2 * pause < PAUSE_MOST_MS ? 2 * pause : PAUSE_MOST_MS;
     }
 }

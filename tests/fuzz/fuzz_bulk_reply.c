@@ -33,8 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     read = bulk_reply_read((const char *)bytes + 1, length - 1, count, arena, fast, &err);
     expect(read == bulk_reply_read_any((const char *)bytes + 1, length - 1, count, arena, slow, &err));
     for (size_t i = 0; read && i < count; i++) {
-        expect(fast[i].status == slow[i].status && strcmp(fast[i].type, slow[i].type) == 0 &&
-               strcmp(fast[i].reason, slow[i].reason) == 0);
+        expect(fast[i].status == slow[i].status && fast[i].seq_no == slow[i].seq_no &&
+               strcmp(fast[i].type, slow[i].type) == 0 && strcmp(fast[i].reason, slow[i].reason) == 0);
         expect(bulk_outcome_of(&fast[i], &target) != BULK_UNSENT);
     }
     expect(read || (err.kind == ERROR_AGAIN && err.text[0]));
