@@ -10,7 +10,7 @@
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
 #define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-enum { NAME_BYTES = 64, TYPE_BYTES = 128, TYPE_PARTS = 8, HOST_BYTES = 256 };
+enum { SQL_NAME_BYTES = 63, NAME_BYTES = 64, TYPE_BYTES = 128, TYPE_PARTS = 8, HOST_BYTES = 256 };
 
 bool check_name(const char *name, struct error *err)
 {
@@ -42,6 +42,30 @@ bool check_event_type(const char *type, struct error *err)
                          "dots (a section is for one type, not for a pattern)",
                          type, TYPE_PARTS);
     return true;
+}
+
+static bool sql_name_good(const char *name, size_t length)
+{
+    return length > 0 && length <= SQL_NAME_BYTES && !strchr(DIGITS, name[0]) &&
+           strspn(name, LOWER UPPER DIGITS "_") >= length;
+}
+
+bool check_sql_name(const char *name, struct error *err)
+{
+    return sql_name_good(name, strlen(name)) ||
+           error_set(err, ERROR_CONFIG,
+                     "\"%.80s\" is no name: 1 to %d letters, digits and \"_\", starting with a letter or \"_\", "
+                     "with the case it has in the database",
+                     name, SQL_NAME_BYTES);
+}
+
+bool check_sql_table(const char *table, struct error *err)
+{
+    size_t schema = strcspn(table, ".");
+
+    if (table[schema] == '.' && sql_name_good(table, schema))
+        table += schema + 1;
+    return check_sql_name(table, err);
 }
 
 bool check_redis_url(const char *url, struct error *err)

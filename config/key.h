@@ -56,6 +56,7 @@ struct config_kind {
     const struct config_key *keys; /* may be NULL */
     size_t size;                   /* of its struct */
     unsigned traits;
+    const char *schedule; /* where its section names none; NULL: as for all */
 };
 
 enum {
@@ -64,12 +65,15 @@ enum {
         2,             /* no event of its queue carries an IP address, user agent, user or session id past the door */
     KIND_ONE_LANE = 4, /* never two lanes of it in one process */
     KIND_CLOCK = 8,    /* runs by the clock in one process at a time, and takes no events */
+    KIND_TAKES_BACK = 32, /* gets back dead letters of its own making: events of type crier.* for it alone */
+    KIND_LATER = 16,      /* takes events, and does by the clock what it left for later: likewise in one process */
+    KIND_HEAD_APART = 64, /* of a kind with one lane: what somebody waits for does not wait for that lane's pass */
 };
 
 /* Sections under a name, as `profile = NAME` in [event] brings them into the file (config/profile.h). */
 struct config_profile {
     const char *name, *help;
-    const char *text; /* an ini file; {type} in it stands for the event's type */
+    const char *text; /* an ini file; {type} in it stands for the event's type, {kind} for that without its last part */
 };
 
 struct settings;

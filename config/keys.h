@@ -16,6 +16,12 @@ extern const struct config_key service_keys[], redis_keys[], opensearch_keys[], 
 /* keys_work.c: what travels, and what is done about it */
 extern const struct config_key queue_keys[], event_keys[], handler_keys[];
 
+/* keys_source.c: where present states are asked for */
+extern const struct config_key source_keys[];
+
+/* keys_database.c: what stands in the platform's database */
+extern const struct config_key outbox_keys[];
+
 /* keys_statistics.c: what statistics need besides: other doors, queries, reports */
 extern const struct config_key platform_keys[], access_log_keys[], url_keys[], query_keys[], report_keys[];
 

@@ -1,6 +1,7 @@
 /* The process itself, and the servers it works with. */
 #include "config/keys.h"
 
+#include "base/seal.h"
 #include "config/check.h"
 #include "config/settings.h"
 
@@ -23,6 +24,9 @@ const struct config_key redis_keys[] = {
      "where Redis or Valkey listens: redis://[user:password@]host[:port][/db] or unix:///path[?db=0]"},
     {"password", CONFIG_SECRET, AT(password), "", 0, 0, NULL, NULL,
      "instead of a password in the url"},
+    {"sealing_key", CONFIG_SECRET, AT(sealing_key), "", 0, 0, NULL, seal_keys_check,
+     "encrypts the secrets kept in Redis, those of subscriptions: base64 of 32 bytes (openssl rand -base64 32); an older "
+     "key behind it opens what crier webhooks seal has not sealed anew; empty: they lie there as they are"},
     {"timeout", CONFIG_TIME, AT(timeout_ms), "5s", SECOND, 60 * SECOND, NULL, NULL,
      "longest wait for a reply"},
     {"unsafe", CONFIG_FLAG, AT(unsafe), "no", 0, 0, NULL, NULL,

@@ -73,7 +73,7 @@ const struct config_key handler_keys[] = {
     {"events", CONFIG_TEXT, AT(events), "", 0, 0, NULL, NULL,
      "types it takes out of its queue: patterns separated by spaces; empty: all of them"},
     {"schedule", CONFIG_TEXT, AT(schedule), "every 5s", 0, 0, NULL, NULL,
-     "when it runs: every 10s (at most so often), cron 0 3 * * * [ZONE], or at once"},
+     "when it runs: every 10s (at most so often), cron 0 3 * * * [ZONE], or at once; of denormalize: every 500ms"},
     {"batch", CONFIG_COUNT, AT(batch), "1000", 1, 10000, NULL, NULL,
      "most events in one pass"},
     {"parallel", CONFIG_COUNT, AT(parallel), "2", 1, 16, NULL, NULL,

@@ -101,6 +101,10 @@ static void handler_end(struct load *l, const struct fill *f, struct handler_set
     queue_check(l, f, h);
     if (h->kind && (h->kind->traits & KIND_ONE_LANE))
         h->parallel = 1;
+    if (h->kind && h->kind->schedule && !key_find(f->in, "schedule")) {
+        free(h->schedule);
+        h->schedule = xstrdup(h->kind->schedule);
+    }
 }
 
 /* ------------------------------------------------------------------------------------------ sections of a file */
@@ -198,10 +202,10 @@ static void section_fill(struct load *l, const struct config_section *section, c
     fill_keys(&f);
     if (h)
         handler_end(l, &f, h);
-    if (l->mistakes->count == before)
-        whole_check(l, section, in, target);
     if (whole)
         fill_required_check(&f);
+    if (l->mistakes->count == before)
+        whole_check(l, section, in, target);
     fill_release(&f);
 }
 
@@ -235,6 +239,13 @@ static void opensearch_check(struct load *l)
         mistake_add(l->mistakes, line, "[opensearch] has a password, but no user");
 }
 
+static void http_check(struct load *l)
+{
+    struct http_settings *h = &l->settings->http;
+
+    h->line = l->lines[config_section_find("http") - config_sections];
+}
+
 /* The address as the url says, with the password of its own key. The url was checked with its key. */
 static void address_make(struct redis_address *a, const char *url, const char *password)
 {
@@ -246,11 +257,16 @@ static void address_make(struct redis_address *a, const char *url, const char *p
     }
 }
 
-static void addresses_make(struct settings *s)
+/* Both were checked with their keys. */
+static void redis_make(struct settings *s)
 {
+    struct error ignored;
+
     address_make(&s->redis.address, s->redis.url, s->redis.password);
     if (s->platform.url[0])
         address_make(&s->platform.address, s->platform.url, s->platform.password);
+    if (s->redis.sealing_key[0])
+        s->redis.seal = seal_new(s->redis.sealing_key, &ignored);
 }
 
 static void handlers_fit(struct load *l)
@@ -267,10 +283,11 @@ static void file_load(struct load *l)
     for (const struct ini_section *in = l->file->sections; in; in = in->next)
         section_load(l, in);
     opensearch_check(l);
+    http_check(l);
     if (l->mistakes->count == 0 && l->outside && l->outside->handler_fits)
         handlers_fit(l);
     if (l->mistakes->count == 0)
-        addresses_make(l->settings);
+        redis_make(l->settings);
 }
 
 static size_t section_count(void)

@@ -6,7 +6,8 @@
 #include "config/hint.h"
 #include "config/value.h"
 
-#define PLACEHOLDER "{type}"
+#define TYPE "{type}"
+#define KIND "{kind}"
 
 /* ----------------------------------------------------------------------------------------- finding a profile */
 
@@ -94,13 +95,23 @@ static void key_merge(struct ini_file *file, struct ini_section *into, const str
     into->keys_end = &key->next;
 }
 
+/* The kind is the type without its last part, which says what happened. */
 static void text_fill_in(struct buf *out, const char *text, const char *type)
 {
+    const char *dot = strrchr(type, '.');
     const char *at;
 
-    for (; (at = strstr(text, PLACEHOLDER)); text = at + strlen(PLACEHOLDER)) {
+    for (; (at = strchr(text, '{')); text = at) {
         buf_add(out, text, (size_t)(at - text));
-        buf_add_text(out, type);
+        if (text_starts(at, TYPE)) {
+            buf_add_text(out, type);
+            at += strlen(TYPE);
+        } else if (text_starts(at, KIND)) {
+            buf_add(out, type, dot ? (size_t)(dot - type) : strlen(type));
+            at += strlen(KIND);
+        } else {
+            buf_add_char(out, *at++);
+        }
     }
     buf_add_text(out, text);
 }

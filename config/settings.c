@@ -52,13 +52,20 @@ void settings_free(struct settings *s)
         free(s->urls[i].name);
     for (size_t i = 0; i < s->query_count; i++)
         free(s->queries[i].name);
+    for (size_t i = 0; i < s->source_count; i++)
+        free(s->sources[i].name);
+    for (size_t i = 0; i < s->outbox_count; i++)
+        free(s->outboxes[i].name);
     redis_address_release(&s->redis.address);
     redis_address_release(&s->platform.address);
+    seal_free(s->redis.seal);
     free(s->queues);
     free(s->events);
     free(s->handlers);
     free(s->urls);
     free(s->queries);
+    free(s->sources);
+    free(s->outboxes);
     free(s->path);
     free(s);
 }
@@ -93,5 +100,21 @@ const struct handler_settings *settings_handler(const struct settings *s, const 
     for (size_t i = 0; i < s->handler_count; i++)
         if (text_same(s->handlers[i].name, name))
             return &s->handlers[i];
+    return NULL;
+}
+
+const struct source_settings *settings_source(const struct settings *s, const char *name)
+{
+    for (size_t i = 0; i < s->source_count; i++)
+        if (text_same(s->sources[i].name, name))
+            return &s->sources[i];
+    return NULL;
+}
+
+const struct outbox_settings *settings_outbox(const struct settings *s, const char *name)
+{
+    for (size_t i = 0; i < s->outbox_count; i++)
+        if (text_same(s->outboxes[i].name, name))
+            return &s->outboxes[i];
     return NULL;
 }

@@ -11,18 +11,21 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/redis.h"
+#include "base/seal.h"
 #include "config/key.h"
 
 struct service_settings {
     int log; /* enum log_level */
     int64_t drain_ms;
+    bool core_dumps;
 };
 
 struct redis_settings {
-    char *url, *password;
+    char *url, *password, *sealing_key;
     int64_t timeout_ms;
     bool unsafe;
     struct redis_address address; /* made from url and password */
+    struct seal *seal;            /* made from sealing_key; NULL: there is none */
 };
 
 struct opensearch_settings {
@@ -33,15 +36,32 @@ struct opensearch_settings {
     int64_t bulk_bytes;
 };
 
+enum door_access { ACCESS_LOOPBACK, ACCESS_TOKENS };
+enum door_signatures { SIGNATURES_OFF, SIGNATURES_REQUIRED };
+enum door_results { RESULTS_OPERATIONS, RESULTS_ALL };
+
 struct http_settings {
     char *listen;
+    char *certificate, *private_key_file; /* both "": no TLS */
+    int access;                           /* enum door_access */
+    int signatures;                       /* enum door_signatures */
+    char *signing_secret;
     int64_t threads, connections;
     int64_t event_bytes, batch_bytes, batch_events, depth;
-    int64_t idle_ms;
+    int64_t idle_ms, headers_ms, rate_bytes;
+    int64_t operations_ms, streams;
+    int results; /* enum door_results */
+    char *origins;
+    int line; /* in the file, for later checks; 0: not given */
 };
+
+enum audit_rotate { ROTATE_NEVER, ROTATE_MONTHLY };
 
 struct audit_settings {
     char *file; /* "": none */
+    char *key;  /* "": none */
+    int rotate; /* enum audit_rotate */
+    int64_t rotate_bytes;
 };
 
 struct queue_settings {
@@ -81,7 +101,7 @@ struct handler_settings {
 
 /* The Redis of the platform's own message broker; url "": the platform's queues are not read. */
 struct platform_settings {
-    char *url, *password, *queues, *exchange;
+    char *url, *password, *queues, *notifications, *exchange;
     int64_t poll_ms, batch;
     struct redis_address address; /* made from url and password */
 };
@@ -92,6 +112,21 @@ struct access_log_settings {
 
 struct url_settings {
     char *name, *pattern, *event, *methods, *status, *data;
+    int line;
+};
+
+enum source_kind { SOURCE_HTTP, SOURCE_POSTGRES, SOURCE_INDEX };
+
+/* Where the present state of subjects is asked for; which keys count is its type's. */
+struct source_settings {
+    char *name;
+    int type; /* enum source_kind */
+    char *url, *user, *password, *token, *ca_file;
+    char *id, *version, *document, *routing;
+    char *list_url, *since_url, *items, *next, *total, *accept;
+    char *query, *list_query, *since_query, *count_query;
+    char *index, *order, *changed;
+    int64_t connect_ms, timeout_ms, parallel, page, reply_bytes, cache_bytes;
     int line;
 };
 
@@ -111,6 +146,19 @@ struct report_settings {
     char *hub_url, *hub_token;
 };
 
+enum outbox_after { OUTBOX_DELETE, OUTBOX_MARK };
+
+/* A table of a platform's own database, in which its transactions leave events. A column or channel "none" is not
+ * there. */
+struct outbox_settings {
+    char *name, *url, *password, *table, *parked, *source, *channel;
+    char *id_column, *order_column, *type_column, *time_column, *subject_column, *revision_column, *actor_column;
+    char *operation_column, *traceparent_column, *payload_column, *mark_column;
+    int after; /* enum outbox_after */
+    int64_t poll_ms, batch, connect_ms, timeout_ms;
+    int line;
+};
+
 struct settings {
     char *path;
     struct service_settings service;
@@ -126,7 +174,9 @@ struct settings {
     struct handler_settings *handlers;
     struct url_settings *urls;
     struct query_settings *queries;
-    size_t queue_count, event_count, handler_count, url_count, query_count;
+    struct source_settings *sources;
+    struct outbox_settings *outboxes;
+    size_t queue_count, event_count, handler_count, url_count, query_count, source_count, outbox_count;
 };
 
 /*
@@ -142,6 +192,8 @@ void settings_free(struct settings *s);
 
 const struct queue_settings *settings_queue(const struct settings *s, const char *name);     /* NULL: none */
 const struct handler_settings *settings_handler(const struct settings *s, const char *name); /* NULL: none */
+const struct source_settings *settings_source(const struct settings *s, const char *name);   /* NULL: none */
+const struct outbox_settings *settings_outbox(const struct settings *s, const char *name);   /* NULL: none */
 
 /* A link to the Redis of [redis]: yours to free, before the settings. */
 struct redis *settings_redis(const struct settings *s);

@@ -6,6 +6,8 @@
 #include "base/buf.h"
 #include "base/text.h"
 
+static struct error last_failure;
+
 /* argv[index] and, where it has one, its value in the next word are gone. */
 static void take_out(struct verb_call *call, int index, int count)
 {
@@ -41,6 +43,18 @@ bool verb_option(struct verb_call *call, const char *name, const char **value)
     return false;
 }
 
+bool verb_option_number(struct verb_call *call, const char *name, int64_t fallback, int64_t most, int64_t *out,
+                        struct error *err)
+{
+    const char *text;
+
+    *out = fallback;
+    if (!verb_option(call, name, &text))
+        return true;
+    return (text && text_int(text, strlen(text), out) && *out >= 1 && *out <= most) ||
+           error_set(err, ERROR_INPUT, "--%s needs a number from 1 to %lld", name, (long long)most);
+}
+
 const char *verb_unknown_option(const struct verb_call *call)
 {
     for (int i = 0; i < call->argc && !text_same(call->argv[i], "--"); i++)
@@ -62,6 +76,7 @@ static void say(const char *verb, const char *text, const char *more)
 
 int verb_failed(const char *verb, const struct error *err)
 {
+    last_failure = *err;
     say(verb, err->text, "");
     return error_exit_code(err);
 }
@@ -74,4 +89,9 @@ int verb_usage(const char *verb, const char *what)
     say(verb, what, help.data);
     buf_release(&help);
     return EXIT_USAGE;
+}
+
+const char *verb_why(void)
+{
+    return last_failure.text;
 }

@@ -5,7 +5,9 @@
 #define CONFIG_VERB_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "base/attrs.h"
 #include "base/error.h"
 #include "config/settings.h"
 
@@ -31,11 +33,18 @@ struct verb {
  */
 bool verb_option(struct verb_call *call, const char *name, const char **value);
 
+/* The same, of a number from 1 to most; fallback where it is not given. */
+bool verb_option_number(struct verb_call *call, const char *name, int64_t fallback, int64_t most, int64_t *out,
+                        struct error *err) must_check;
+
 /* An option that nobody took out, so that nobody knows it; NULL: there is none. */
 const char *verb_unknown_option(const struct verb_call *call);
 
 /* "crier VERB: text" on standard error; returns the exit code that fits. */
 int verb_failed(const char *verb, const struct error *err);
 int verb_usage(const char *verb, const char *what);
+
+/* What verb_failed said last; "": nothing. */
+const char *verb_why(void);
 
 #endif

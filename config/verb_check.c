@@ -3,13 +3,48 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "config/mistakes.h"
 #include "config/verbs.h"
 
 static int (*ask_servers)(const struct settings *s);
+static void (*find_notes)(const struct settings *s, struct buf *out);
+static void (*look_at)(const struct settings *s, struct buf *wrong);
+
+void verb_check_notes(void (*find)(const struct settings *s, struct buf *out))
+{
+    find_notes = find;
+}
 
 void verb_check_online(int (*ask)(const struct settings *s))
 {
     ask_servers = ask;
+}
+
+void verb_check_look(void (*look)(const struct settings *s, struct buf *wrong))
+{
+    look_at = look;
+}
+
+/* Settings that are no good after all are freed: NULL. */
+static struct settings *look_closer(struct settings *s, struct buf *mistakes, struct error *err)
+{
+    struct buf wrong = BUF_INIT;
+    struct mistakes found;
+
+    if (!s || !look_at)
+        return s;
+    look_at(s, &wrong);
+    if (wrong.length > 0) {
+        mistakes_init(&found, s->path);
+        mistake_add(&found, s->http.line, "certificate: %s", wrong.data);
+        mistakes_write(&found, mistakes);
+        mistakes_release(&found);
+        error_set(err, ERROR_CONFIG, "%s: 1 mistake", s->path);
+        settings_free(s);
+        s = NULL;
+    }
+    buf_release(&wrong);
+    return s;
 }
 
 /* "path:line: text" as an object. */
@@ -53,6 +88,21 @@ static void print(const struct verb_call *call, const struct settings *s, const 
     fflush(stdout);
 }
 
+/* Beside the list of mistakes, which stays empty. */
+static void print_notes(const struct verb_call *call, const struct settings *s)
+{
+    struct buf notes = BUF_INIT;
+
+    if (find_notes)
+        find_notes(s, &notes);
+    for (const char *line = notes.data, *end; line && *line; line = end + 1) {
+        end = strchr(line, '\n');
+        fprintf(call->json ? stderr : stdout, "%s: note: %.*s\n", call->config_path, (int)(end - line), line);
+    }
+    fflush(stdout);
+    buf_release(&notes);
+}
+
 int verb_check(struct verb_call *call)
 {
     bool online = verb_option(call, "online", NULL);
@@ -63,8 +113,10 @@ int verb_check(struct verb_call *call)
 
     if (call->argc > 0)
         return verb_usage("check", "takes no arguments: the file is named with --config");
-    s = settings_load(call->config_path, call->outside, &mistakes, &err);
+    s = look_closer(settings_load(call->config_path, call->outside, &mistakes, &err), &mistakes, &err);
     print(call, s, &mistakes);
+    if (s)
+        print_notes(call, s);
     if (!s)
         status = verb_failed("check", &err);
     else if (online && ask_servers)

@@ -1,4 +1,5 @@
 #include "handlers/clicks.h"
+#include "base/span_table.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -7,7 +8,6 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "handlers/statistics.h"
 #include "indexer/search.h"
@@ -23,8 +23,7 @@ struct clicks {
     struct arena *arena;
     struct click_place **places; /* those with a key, each inside its click */
     size_t count;
-    struct click **slots; /* a table of them by member, at most half full */
-    size_t slot_count;
+    struct span_table by_member;
 };
 
 /* How late a click of that type may come. False: its clicks all count. */
@@ -67,42 +66,24 @@ void clicks_start(struct clicks *c, struct arena *arena, size_t events_most)
     c->arena = arena;
     c->places = arena_alloc(arena, events_most * sizeof(struct click_place *));
     c->count = 0;
-    c->slot_count = 2;
-    while (c->slot_count < 2 * events_most)
-        c->slot_count *= 2;
-    c->slots = arena_zero(arena, c->slot_count * sizeof(struct click *));
+    span_table_init(&c->by_member, arena, events_most, offsetof(struct click, place.member));
 }
 
 /* ------------------------------------------------------------------------------------------------- the batch */
-
-/* The slot where the click is, or would be. */
-static struct click **find_slot(const struct clicks *c, struct span member)
-{
-    size_t at = (size_t)hash_table(member.text, member.length);
-
-    for (;; at++) {
-        struct click **slot = &c->slots[at & (c->slot_count - 1)];
-
-        if (!*slot || ((*slot)->place.member.length == member.length &&
-                       memcmp((*slot)->place.member.text, member.text, member.length) == 0))
-            return slot;
-    }
-}
 
 /* An event that comes twice in a batch is one click: its later time, if the two differ, is its time. */
 struct click *clicks_add(struct clicks *c, const struct event *e, const char *index)
 {
     int64_t lateness_ms;
-    struct click *k, **slot;
+    struct click *k;
     struct span member;
 
     if (!wanted(c->handler->settings, e->type, &lateness_ms))
         return NULL;
     member.text = arena_printf(c->arena, "%.*s %s", (int)e->unique.length, e->unique.text, index);
     member.length = e->unique.length + 1 + strlen(index);
-    slot = find_slot(c, member);
-    if (*slot) {
-        k = *slot;
+    k = span_table_find(&c->by_member, member);
+    if (k) {
         k->place.time_us = e->time_us > k->place.time_us ? e->time_us : k->place.time_us;
         return k;
     }
@@ -113,7 +94,7 @@ struct click *clicks_add(struct clicks *c, const struct event *e, const char *in
     k->place.lateness_ms = lateness_ms;
     if (e->click.length == 0)
         return k;
-    *slot = k;
+    span_table_add(&c->by_member, k);
     c->places[c->count++] = &k->place;
     return k;
 }
@@ -126,7 +107,7 @@ static struct click *click_of(struct click_place *place)
 /* The one before a click, where it is in the batch too. */
 static struct click *before_in_batch(const struct clicks *c, const struct click *k)
 {
-    return k->place.before.length ? *find_slot(c, k->place.before) : NULL;
+    return k->place.before.length ? span_table_find(&c->by_member, k->place.before) : NULL;
 }
 
 bool clicks_look(struct clicks *c, struct error *err)

@@ -52,6 +52,21 @@ bool handler_fits(const struct settings *s, const struct handler_settings *hs, s
     return !type || !type->fits || type->fits(s, hs, err);
 }
 
+bool handler_online(const struct handler_settings *hs, struct client *c, struct buf *notes, struct error *err)
+{
+    const struct handler_type *type = handler_type_find(hs->type);
+
+    return !type || !type->online || type->online(hs->own, c, notes, err);
+}
+
+const struct handler_settings *handler_first(const struct settings *s, const struct handler_type *type)
+{
+    for (size_t i = 0; i < s->handler_count; i++)
+        if (strcmp(s->handlers[i].type, type->name) == 0)
+            return &s->handlers[i];
+    return NULL;
+}
+
 const struct handler_settings *handler_named(const struct settings *s, const char *name,
                                              const struct handler_type *type, struct error *err)
 {
@@ -75,13 +90,10 @@ const struct handler_settings *handler_named(const struct settings *s, const cha
 /* Nobody above could tell the operator what the state means. */
 static void report_template(const struct handler *h, const char *name, enum template_state state)
 {
-    struct buf labels = BUF_INIT;
-
-    counter_label(&labels, "handler", h->common->name);
-    counter_set(counter_get(COUNTER_GAUGE, "crier_template_drifted",
-                            "1 where the handler's index template is not as crier wrote it", labels.data),
+    counter_set(counter_with(COUNTER_GAUGE, "crier_template_drifted",
+                             "1 where the handler's index template is not as crier wrote it", "handler",
+                             h->common->name, NULL),
                 state == TEMPLATE_DRIFTED);
-    buf_release(&labels);
     if (state == TEMPLATE_DRIFTED)
         log_warn("handler %s: index template %s%s was edited, or is another's: it is left as it is", h->common->name,
                  client_prefix(h->client), name);

@@ -2,6 +2,7 @@
  * handlers/handler.h - what a handler is: a struct of functions, its keys, and one line in handlers/registry.c.
  *
  * There are two kinds. Most take events (handle); those with KIND_CLOCK run by the clock (run), one process at a time.
+ * One with KIND_LATER does both: what handle leaves for later is done by run, soon, whatever the handler's schedule.
  *
  * handle gets a batch and gives every delivery an outcome. What it does must be safe to repeat: after a crash the same
  * events come again. Deliveries that have an outcome already are not the handler's. It returns false (ERROR_AGAIN) when
@@ -46,6 +47,7 @@ struct handler_type {
     const struct config_key *keys; /* rows that fill its own struct of options */
     size_t size;                   /* of that struct */
     unsigned traits;               /* KIND_... */
+    const char *schedule;          /* where its section names none; NULL: as for all */
 
     /* Whether the options fit together, for `crier check`. NULL: each is good by itself. */
     bool (*check)(const void *options, struct error *err);
@@ -53,13 +55,28 @@ struct handler_type {
     /* Whether they fit to the other sections: names of other handlers and the like. NULL: there are none. */
     bool (*fits)(const struct settings *s, const struct handler_settings *hs, struct error *err);
 
+    /*
+     * Whether they fit to what the servers have, for `crier check --online`. notes: what is no mistake, a line each.
+     * NULL: nobody is asked.
+     */
+    bool (*online)(const void *options, struct client *c, struct buf *notes, struct error *err);
+
     /* Before the first event, by one lane: templates and the like. NULL: nothing to do. Safe to repeat. */
     bool (*install)(struct handler *h, struct error *err);
     bool (*open)(struct handler *h, struct error *err);
     bool (*handle)(struct handler *h, struct batch *in, struct error *err);
 
-    /* KIND_CLOCK, instead of handle: all that is due by now. False: ERROR_AGAIN, what is left is done next time. */
+    /*
+     * KIND_CLOCK, instead of handle, or KIND_LATER, beside it and by an instance of its own: all that is due by now.
+     * False: ERROR_AGAIN, what is left is done next time.
+     */
     bool (*run)(struct handler *h, struct clock_run *run, struct error *err);
+
+    /* KIND_LATER: how many subjects wait for run (for status). */
+    bool (*later)(struct redis *r, const struct handler_settings *hs, int64_t *count, struct error *err);
+
+    /* What there is to say of it in `crier status`: a line for people, or a JSON value. NULL: nothing. */
+    bool (*tell)(struct redis *r, const struct handler_settings *hs, bool json, struct buf *out, struct error *err);
     void (*close)(struct handler *h); /* also after an open that failed */
 };
 
@@ -72,6 +89,12 @@ bool handler_check(const void *handler_settings, struct error *err);
 
 /* The same for `fits`, once all sections are read. */
 bool handler_fits(const struct settings *s, const struct handler_settings *hs, struct error *err);
+
+/* The same for `online`. */
+bool handler_online(const struct handler_settings *hs, struct client *c, struct buf *notes, struct error *err);
+
+/* The first handler of that type; NULL: none. */
+const struct handler_settings *handler_first(const struct settings *s, const struct handler_type *type);
 
 /* The handler of that name and type. NULL: ERROR_CONFIG, which says what name may be meant. */
 const struct handler_settings *handler_named(const struct settings *s, const char *name,

@@ -33,6 +33,7 @@ static void fill_kinds(void)
             .keys = types[i]->keys,
             .size = types[i]->size,
             .traits = types[i]->traits,
+            .schedule = types[i]->schedule,
         };
 }
 

@@ -26,7 +26,7 @@ static const struct config_key counting_keys[] = {
 };
 
 static const struct config_kind kinds[] = {
-    {"counting",     "counts", counting_keys, sizeof(struct counting), 0},
+    {"counting",     "counts", counting_keys, sizeof(struct counting), 0, NULL},
     {0},
 };
 

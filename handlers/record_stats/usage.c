@@ -1,9 +1,10 @@
 #include "handlers/record_stats/usage.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/attrs.h"
-#include "base/hash.h"
+#include "base/span_table.h"
 
 /* ----------------------------------------------------------------------------------------------- the document */
 
@@ -97,13 +98,13 @@ bool usage_differs(const json_t *document, const struct usage *this_version, con
 
 /* ------------------------------------------------------------------------------------------------ by record id */
 
-enum { SLOTS_FIRST = 256, ENTRIES_A_BLOCK = 256 };
+enum { ENTRIES_A_BLOCK = 256 };
 
-/* Open addressing; entries stay where they are, in blocks. */
 struct usage_map {
     struct arena *arena;
-    struct usage_entry **entries, **slots;
-    size_t count, room, slot_count;
+    struct span_table by_key;
+    struct usage_entry **entries;
+    size_t count, room;
 };
 
 struct usage_map *usage_map_new(struct arena *arena)
@@ -111,43 +112,26 @@ struct usage_map *usage_map_new(struct arena *arena)
     struct usage_map *m = arena_zero(arena, sizeof *m);
 
     m->arena = arena;
-    m->slot_count = SLOTS_FIRST;
-    m->slots = arena_zero(arena, m->slot_count * sizeof(struct usage_entry *));
+    span_table_init(&m->by_key, arena, ENTRIES_A_BLOCK, offsetof(struct usage_entry, key));
     return m;
-}
-
-static struct usage_entry **slot_of(const struct usage_map *m, struct span key)
-{
-    size_t i = hash_table(key.text, key.length) % m->slot_count;
-
-    while (m->slots[i] &&
-           (m->slots[i]->key.length != key.length || memcmp(m->slots[i]->key.text, key.text, key.length) != 0))
-        i = (i + 1) % m->slot_count;
-    return &m->slots[i];
 }
 
 struct usage_entry *usage_map_find(const struct usage_map *m, struct span key)
 {
-    return *slot_of(m, key);
+    return span_table_find(&m->by_key, key);
 }
 
 static void make_room(struct usage_map *m)
 {
-    if (m->count == m->room) {
-        struct usage_entry **more;
+    struct usage_entry **more;
 
-        m->room = m->room ? 2 * m->room : ENTRIES_A_BLOCK;
-        more = arena_alloc(m->arena, m->room * sizeof(struct usage_entry *));
-        if (m->count > 0)
-            memcpy(more, m->entries, m->count * sizeof(struct usage_entry *));
-        m->entries = more;
-    }
-    if (2 * (m->count + 1) <= m->slot_count)
+    if (m->count < m->room)
         return;
-    m->slot_count *= 2;
-    m->slots = arena_zero(m->arena, m->slot_count * sizeof(struct usage_entry *));
-    for (size_t i = 0; i < m->count; i++)
-        *slot_of(m, m->entries[i]->key) = m->entries[i];
+    m->room = m->room ? 2 * m->room : ENTRIES_A_BLOCK;
+    more = arena_alloc(m->arena, m->room * sizeof(struct usage_entry *));
+    if (m->count > 0)
+        memcpy(more, m->entries, m->count * sizeof(struct usage_entry *));
+    m->entries = more;
 }
 
 struct usage_entry *usage_map_enter(struct usage_map *m, struct span key)
@@ -160,7 +144,7 @@ struct usage_entry *usage_map_enter(struct usage_map *m, struct span key)
     found = arena_zero(m->arena, sizeof *found);
     found->key = (struct span){arena_copy(m->arena, key.text, key.length), key.length};
     m->entries[m->count++] = found;
-    *slot_of(m, key) = found;
+    span_table_add(&m->by_key, found);
     return found;
 }
 

@@ -63,14 +63,3 @@ const char *report_form_name(enum report_form form)
 {
     return forms[form].name;
 }
-
-bool report_word_among(const char *words, const char *word, size_t length)
-{
-    const char *one;
-    size_t one_length;
-
-    while (text_word(&words, &one, &one_length))
-        if (one_length == length && memcmp(one, word, length) == 0)
-            return true;
-    return false;
-}

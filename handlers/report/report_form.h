@@ -37,7 +37,4 @@ bool report_form_is(enum report_form form, const char *text);
 /* "a date (2026-10-31)" */
 const char *report_form_name(enum report_form form);
 
-/* Whether a word is one of a list's, which are separated by spaces. */
-bool report_word_among(const char *words, const char *word, size_t length);
-
 #endif

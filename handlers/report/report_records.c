@@ -38,7 +38,7 @@ bool report_data_types_check(const char *words, struct error *err)
         const char *equals = memchr(word, '=', length);
         size_t name = equals ? length - (size_t)(equals + 1 - word) : 0;
 
-        if (!equals || equals == word || !report_word_among(REPORT_ITEM_TYPES, equals + 1, name))
+        if (!equals || equals == word || !text_has_word(REPORT_ITEM_TYPES, equals + 1, name))
             return error_set(err, ERROR_CONFIG, "\"%.*s\" is not TYPE=DATA_TYPE; data types are " REPORT_ITEM_TYPES,
                              (int)length, word);
     }

@@ -1,4 +1,5 @@
 #include "handlers/report/report_shape.h"
+#include "base/text.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -45,7 +46,7 @@ static bool text_check(struct check *c, const json_t *value, const struct shape_
         return wrong(c, "is no text", "");
     if (v->is && strcmp(text, v->is) != 0)
         return wrong(c, "must be ", v->is);
-    if (v->words && !report_word_among(v->words, text, strlen(text)))
+    if (v->words && !text_has_word(v->words, text, strlen(text)))
         return wrong(c, "must be one of ", v->words);
     if (v->form != FORM_ANY && !report_form_is(v->form, text))
         return wrong(c, "must be ", report_form_name(v->form));

@@ -24,8 +24,8 @@ static const struct config_key keys[] = {
 };
 
 static const struct config_kind kinds[] = {
-    {"kind",         "help", keys, sizeof(struct options), KIND_ONE_LANE},
-    {"bare",          "help", NULL, 0, 0},
+    {"kind",         "help", keys, sizeof(struct options), KIND_ONE_LANE, NULL},
+    {"bare",          "help", NULL, 0, 0, NULL},
     {0},
 };
 
