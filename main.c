@@ -10,9 +10,12 @@
 
 #include "base/http.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "config/verb.h"
 #include "config/verbs.h"
+#include "notifier/service_event.h"
+#include "notifier/untaken.h"
 #include "notifier/verbs.h"
 #include "scheduler/verbs.h"
 
@@ -130,6 +133,17 @@ static int unknown_verb(const char *name)
     return print_help(stderr);
 }
 
+/* What a verb does is said before it is done. */
+static int note_failure(const struct verb *v, const struct verb_call *call, int code)
+{
+    struct error err;
+
+    if (code != EXIT_DONE && code != EXIT_PART_FAILED &&
+        !service_event_deed_failed(call->settings, code, verb_why(), &err))
+        verb_failed(v->name, &err);
+    return code;
+}
+
 static int run_with_settings(const struct verb *v, struct verb_call *call)
 {
     struct buf mistakes = BUF_INIT;
@@ -139,7 +153,9 @@ static int run_with_settings(const struct verb *v, struct verb_call *call)
 
     if (s) {
         call->settings = s;
-        code = v->run(call);
+        if (!s->service.core_dumps)
+            memory_keep_private();
+        code = note_failure(v, call, v->run(call));
     } else {
         fwrite(mistakes.data, 1, mistakes.length, stderr);
         code = verb_failed(v->name, &err);
@@ -168,6 +184,11 @@ static int run_verb(const struct verb *v, int argc, char **argv)
     return v->needs_settings ? run_with_settings(v, &call) : v->run(&call);
 }
 
+static void say_notes(const struct settings *s, struct buf *out)
+{
+    untaken_say(s, out);
+}
+
 int main(int argc, char **argv)
 {
     const struct verb *v;
@@ -185,6 +206,7 @@ int main(int argc, char **argv)
         return unknown_verb(argv[1]);
     signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of its link */
     http_global_init();
+    verb_check_notes(say_notes);
     verb_check_online(check_online);
     return run_verb(v, argc - 2, argv + 2);
 }

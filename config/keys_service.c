@@ -14,6 +14,8 @@ const struct config_key service_keys[] = {
      "how much is logged"},
     {"drain", CONFIG_TIME, AT(drain_ms), "25s", SECOND, HOUR, NULL, NULL,
      "how long a stop may take to finish what is under way"},
+    {"core_dumps", CONFIG_FLAG, AT(core_dumps), "no", 0, 0, NULL, NULL,
+     "whether a crash may leave a core file; it holds every secret of this file"},
     CONFIG_END,
 };
 #undef AT

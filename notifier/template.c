@@ -40,7 +40,8 @@ struct template
     struct piece *pieces;
     size_t count;
     struct buf scratch;
-    json_t *data; /* of the event being filled in, parsed when a piece asks for it */
+    const char *stand_in; /* of what an event lacks; NULL: none */
+    json_t *data;         /* of the event being filled in, parsed when a piece asks for it */
 };
 
 /* What stands between braces, other than {time:...}, {data....} and the attributes. */
@@ -210,6 +211,11 @@ void template_free(struct template *t)
     free(t);
 }
 
+void template_stand_in(struct template *t, const char *word)
+{
+    t->stand_in = word;
+}
+
 bool template_check(const char *text, struct error *err)
 {
     struct template *t = template_new(text, err);
@@ -309,6 +315,10 @@ static bool fill(struct template *t, const struct event *e, bool index, struct b
         struct span value = SPAN_NONE;
 
         ok = piece_value(t, &t->pieces[i], e, &value, err);
+        if (!ok && t->stand_in) {
+            value = span_of(t->stand_in);
+            ok = true;
+        }
         if (ok && index && t->pieces[i].kind != PIECE_LITERAL)
             add_for_index(out, value);
         else if (ok)

@@ -22,6 +22,9 @@ void template_free(struct template *t);
 bool template_check(const char *text, struct error *err);       /* for configuration rows */
 bool template_check_index(const char *text, struct error *err); /* likewise: what stands there can be an index name */
 
+/* What stands for a value that an event lacks (lent); NULL, as at first: an event must have them all. */
+void template_stand_in(struct template *t, const char *word);
+
 /* Appends the filled text. False (ERROR_INPUT): the event lacks what a placeholder names. */
 bool template_add(struct template *t, const struct event *e, struct buf *out, struct error *err) must_check;
 
