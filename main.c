@@ -47,6 +47,12 @@ static const struct verb verbs[] = {
      "--backlog N events may wait in a queue before it pauses (100000); --again takes also what was imported before;\n"
      "--dry-run counts only. Exit 3 where lines were unreadable.",
      true, verb_import},
+    {"tokens", "create NAME --scope SCOPES|list|revoke ID",
+     "who may ask the door for what",
+     "create NAME --scope \"emit stats:read\" [--events PATTERNS] [--expires 90d] shows the token once; scopes are emit,\n"
+     "events:read, stats:read, audit:read, metrics:read, webhooks and admin (everything). --events narrows to types.\n"
+     "A change counts within a second. [http] access says who needs a token.",
+     true, verb_tokens},
     {"status", "",
      "whether all is well: servers, what waits, what is dead",
      NULL, true, verb_status},

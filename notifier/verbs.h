@@ -6,5 +6,6 @@
 
 int verb_emit(struct verb_call *call);
 int verb_import(struct verb_call *call);
+int verb_tokens(struct verb_call *call);
 
 #endif
