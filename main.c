@@ -56,9 +56,11 @@ static const struct verb verbs[] = {
     {"status", "",
      "whether all is well: servers, what waits, what is dead",
      NULL, true, verb_status},
-    {"queues", "",
+    {"queues", "[forget HANDLER [--dry-run]]",
      "the queues and what is in them",
-     NULL, true, verb_queues},
+     "forget removes the group of a handler that is no longer configured, with what waited for it: nothing behind it is\n"
+     "trimmed as long as it is there.",
+     true, verb_queues},
     {"handlers", "",
      "the handlers and what waits for them",
      NULL, true, verb_handlers},

@@ -50,14 +50,6 @@ struct job {
     bool with_numbers;
 };
 
-static const char *handler_key(const char *queue, const char *what, const char *handler, char out[KEY_BYTES])
-{
-    char name[KEY_BYTES / 2];
-
-    snprintf(name, sizeof name, "%s:%s", what, handler);
-    return queue_key(queue, name, out);
-}
-
 static bool send_chunk(struct job *j, const struct dirty_mark *marks, size_t count, struct error *err)
 {
     redis_script_args(j->script, &j->args, 2);

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "notifier/pattern.h"
-#include "notifier/stream.h"
+#include "notifier/service_event.h"
 
 enum {
     CHUNK_EVENTS = 64, /* in one call of the script: Redis serves nobody else meanwhile */
@@ -42,6 +42,7 @@ struct append {
     struct redis *redis;
     struct arena *arena;
     struct args args;
+    enum stream_place place; /* of the call under way */
 };
 
 /* Events of one queue that go in one call of the script. */
@@ -87,7 +88,7 @@ static bool hears_service(const struct settings *s, const struct queue_settings 
 
 static bool queue_wants(const struct settings *s, const struct queue_settings *q, struct span type)
 {
-    return patterns_match(q->events, type) || (patterns_match("crier.**", type) && hears_service(s, q));
+    return patterns_match(q->events, type) || (service_event_is(type) && hears_service(s, q));
 }
 
 bool append_wanted(const struct append *a, struct span type)
@@ -146,7 +147,7 @@ static bool send_chunk(struct append *a, const struct chunk *c, const struct eve
     char key[KEY_BYTES];
 
     redis_script_args(&append_once, &a->args, (int)c->count + 1);
-    args_text(&a->args, arena_text(a->arena, queue_key(c->queue->name, "stream", key)));
+    args_text(&a->args, arena_text(a->arena, stream_key(c->queue->name, a->place, key)));
     for (size_t i = 0; i < c->count; i++) {
         struct span unique = events[c->events[i]]->unique;
 
@@ -221,10 +222,17 @@ static bool script_missing(const struct chunks *chunks)
 bool append_events(struct append *a, const struct event *const *events, size_t count, enum append_outcome *outcomes,
                    struct error *err)
 {
+    return append_events_at(a, STREAM_TAIL, events, count, outcomes, err);
+}
+
+bool append_events_at(struct append *a, enum stream_place place, const struct event *const *events, size_t count,
+                      enum append_outcome *outcomes, struct error *err)
+{
     struct chunks chunks;
     bool sent;
 
     arena_reset(a->arena);
+    a->place = place;
     chunks = make_chunks(a, events, count, outcomes);
     sent = pipeline(a, &chunks, events, outcomes, err) &&
            (!script_missing(&chunks) ||

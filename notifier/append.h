@@ -16,6 +16,7 @@
 #include "base/redis.h"
 #include "config/settings.h"
 #include "notifier/event.h"
+#include "notifier/stream.h"
 
 enum append_outcome {
     APPEND_UNKNOWN,   /* no reply: it may be there or not; sending again is safe */
@@ -32,6 +33,10 @@ void append_free(struct append *a);
 /* outcomes[i] for events[i]. False: Redis failed, and some outcomes are APPEND_UNKNOWN. */
 bool append_events(struct append *a, const struct event *const *events, size_t count, enum append_outcome *outcomes,
                    struct error *err) must_check;
+
+/* The same, into that place of the queues: an event goes to the one or the other, never to both. */
+bool append_events_at(struct append *a, enum stream_place place, const struct event *const *events, size_t count,
+                      enum append_outcome *outcomes, struct error *err) must_check;
 
 /* Whether any queue wants the type. */
 bool append_wanted(const struct append *a, struct span type);

@@ -4,6 +4,7 @@
 #ifndef NOTIFIER_BATCH_H
 #define NOTIFIER_BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,10 @@ struct stream_id {
     uint64_t ms, sequence;
 };
 
+/* As Redis writes it; the text into the arena. What Redis did not write is read as far as it goes. */
+const char *stream_id_text(struct arena *arena, struct stream_id id);
+struct stream_id stream_id_parse(const char *text);
+
 enum outcome {
     OUTCOME_NONE,  /* not handled yet; where a handler leaves it, the same as RETRY */
     OUTCOME_DONE,  /* durable: acknowledge */
@@ -21,6 +26,12 @@ enum outcome {
     OUTCOME_WAIT,  /* the peer's trouble, not the event's: again later, costs no try */
     OUTCOME_DEAD,  /* never: to the dead letters */
 };
+
+/*
+ * Of what becomes of several parts of one event: what time can help goes first, and the rest shows again then: wait,
+ * retry, dead, done, none.
+ */
+bool outcome_outranks(enum outcome a, enum outcome b);
 
 struct delivery {
     struct stream_id id;

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "notifier/stream.h"
 
 /*
  * KEYS: the stream, the dead letters. ARGV: group, entry id, then the letter's words. Only what is still pending is
@@ -16,6 +15,11 @@ static struct redis_script bury = {
                          "return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])\n",
 };
 
+/* KEYS: the dead letters. ARGV: the letter's words. It is to be there also where memory ran out. */
+static struct redis_script add = {
+    .text = SCRIPT_ALLOW_OOM "return redis.call('XADD', KEYS[1], '*', unpack(ARGV))\n",
+};
+
 /* KEYS: the stream, the dead letters. ARGV: letter id, then the entry's words. */
 static struct redis_script revive = {
     .text = "if #redis.call('XRANGE', KEYS[2], ARGV[1], ARGV[1]) == 0 then return 0 end\n"
@@ -23,12 +27,13 @@ static struct redis_script revive = {
             "return redis.call('XDEL', KEYS[2], ARGV[1])\n",
 };
 
-static void script_keys(struct redis_script *script, struct args *args, struct arena *arena, const char *queue)
+static void script_keys(struct redis_script *script, struct args *args, struct arena *arena, const char *queue,
+                        enum stream_place place)
 {
     char key[KEY_BYTES];
 
     redis_script_args(script, args, 2);
-    args_text(args, arena_text(arena, queue_key(queue, "stream", key)));
+    args_text(args, arena_text(arena, stream_key(queue, place, key)));
     args_text(args, arena_text(arena, queue_key(queue, "dead", key)));
 }
 
@@ -38,16 +43,12 @@ static void add_word(struct args *args, const char *name, const char *value)
     args_text(args, value ? value : "");
 }
 
-static void letter_args(struct args *args, struct arena *arena, const char *queue, const char *group,
-                        const struct delivery *d)
+static void add_letter(struct args *args, struct arena *arena, const char *handler, const struct delivery *d)
 {
     char now[TIME_TEXT_BYTES];
 
-    script_keys(&bury, args, arena, queue);
-    args_text(args, group);
-    args_text(args, arena_printf(arena, "%llu-%llu", (unsigned long long)d->id.ms, (unsigned long long)d->id.sequence));
     event_add_fields(&d->event, args);
-    add_word(args, "handler", group);
+    add_word(args, "handler", handler);
     add_word(args, "reason", d->reason);
     add_word(args, "reply", d->reply);
     args_text(args, "tries");
@@ -55,7 +56,17 @@ static void letter_args(struct args *args, struct arena *arena, const char *queu
     add_word(args, "died", arena_text(arena, time_text(clock_wall_us(), now)));
 }
 
-bool dead_bury(struct redis *r, const char *queue, const char *group, const struct batch *b, struct error *err)
+static void letter_args(struct args *args, struct arena *arena, const char *queue, enum stream_place place,
+                        const char *group, const struct delivery *d)
+{
+    script_keys(&bury, args, arena, queue, place);
+    args_text(args, group);
+    args_text(args, stream_id_text(arena, d->id));
+    add_letter(args, arena, group, d);
+}
+
+bool dead_bury(struct redis *r, const char *queue, enum stream_place place, const char *group, const struct batch *b,
+               struct error *err)
 {
     struct args args = ARGS_INIT;
     bool ok = true;
@@ -65,11 +76,30 @@ bool dead_bury(struct redis *r, const char *queue, const char *group, const stru
 
         if (b->items[i].outcome != OUTCOME_DEAD)
             continue;
-        letter_args(&args, b->arena, queue, group, &b->items[i]);
+        letter_args(&args, b->arena, queue, place, group, &b->items[i]);
         ok = redis_script_call(r, &bury, &args, b->arena, &reply, err) ||
              (reply && reply_error_is(reply, "NOGROUP")); /* made anew, it delivers what there still is */
     }
     args_release(&args);
+    return ok;
+}
+
+bool dead_add(struct redis *r, const char *queue, const char *handler, const struct event *e, int tries,
+              const char *reason, const char *reply, struct error *err)
+{
+    struct delivery d = {.event = *e, .tries = tries - 1, .reason = reason, .reply = reply};
+    struct arena *arena = arena_new();
+    struct args args = ARGS_INIT;
+    const struct reply *answer;
+    char key[KEY_BYTES];
+    bool ok;
+
+    redis_script_args(&add, &args, 1);
+    args_text(&args, queue_key(queue, "dead", key));
+    add_letter(&args, arena, handler, &d);
+    ok = redis_script_call(r, &add, &args, arena, &answer, err);
+    args_release(&args);
+    arena_free(arena);
     return ok;
 }
 
@@ -138,7 +168,7 @@ bool dead_retry(struct redis *r, const char *queue, const struct dead_letter *le
     bool ok;
 
     event.only = span_of(letter->handler);
-    script_keys(&revive, &args, arena, queue);
+    script_keys(&revive, &args, arena, queue, STREAM_TAIL);
     args_text(&args, letter->id);
     event_add_fields(&event, &args);
     ok = redis_script_call(r, &revive, &args, arena, &reply, err);

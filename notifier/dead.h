@@ -11,10 +11,15 @@
 #include "base/error.h"
 #include "base/redis.h"
 #include "notifier/batch.h"
+#include "notifier/stream.h"
 
 /* Moves the deliveries marked OUTCOME_DEAD in one step per event: into the dead letters and acknowledged. */
-bool dead_bury(struct redis *r, const char *queue, const char *group, const struct batch *b,
+bool dead_bury(struct redis *r, const char *queue, enum stream_place place, const char *group, const struct batch *b,
                struct error *err) must_check;
+
+/* A letter about an event that is in the handler's own keeping by now; reply may be NULL. */
+bool dead_add(struct redis *r, const char *queue, const char *handler, const struct event *e, int tries,
+              const char *reason, const char *reply, struct error *err) must_check;
 
 struct dead_letter {
     const char *id; /* of the letter, as `crier dead show` takes it */

@@ -367,8 +367,8 @@ bool envelope_read(const json_t *object, struct arena *arena, struct event *e, j
         ok = read_short(e, object, arena, data, err);
     else
         ok = error_set(err, ERROR_INPUT,
-                       "neither a CloudEvent (specversion, id, source, type) nor the short form "
-                       "(event_type, payload)");
+                       "neither a CloudEvent (specversion, id, source, type), nor the short form "
+                       "(event_type, payload), nor a change notification (record_type, records_info)");
     if (!ok) {
         json_decref(*data);
         *data = NULL;

@@ -140,6 +140,11 @@ bool event_from_fields(struct event *e, const struct reply *fields, struct error
 
 void event_add_json(const struct event *e, struct buf *out)
 {
+    event_add_json_more(e, SPAN_NONE, out);
+}
+
+void event_add_json_more(const struct event *e, struct span more, struct buf *out)
+{
     buf_add_text(out, "{\"specversion\":\"1.0\"");
     for (const struct attribute *a = attributes; strcmp(a->name, "data") != 0; a++) {
         const struct span *value = attribute_of(e, a);
@@ -155,6 +160,7 @@ void event_add_json(const struct event *e, struct buf *out)
         buf_add_text(out, ",\"revision\":");
         buf_add_int(out, e->revision);
     }
+    buf_add(out, more.text, more.length);
     if (e->data.length > 0) {
         buf_add_text(out, ",\"datacontenttype\":\"application/json\",\"data\":");
         buf_add(out, e->data.text, e->data.length);

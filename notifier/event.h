@@ -52,6 +52,9 @@ bool event_from_fields(struct event *e, const struct reply *fields, struct error
 /* As CloudEvents JSON, for people and for programs outside. */
 void event_add_json(const struct event *e, struct buf *out);
 
+/* With more members before the data, each written as ",\"name\":value". */
+void event_add_json_more(const struct event *e, struct span more, struct buf *out);
+
 /* An attribute by its name ("type", "subject", "revision" ...), as text; scratch holds numbers. False: no such name. */
 bool event_attribute(const struct event *e, const char *name, struct span *out, struct buf *scratch);
 

@@ -9,39 +9,29 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "notifier/append.h"
+#include "notifier/completion.h"
 #include "notifier/envelope.h"
-#include "notifier/personal.h"
-#include "notifier/prepare.h"
-#include "notifier/salt.h"
-#include "notifier/unique.h"
+#include "notifier/operation/operations.h"
+#include "notifier/pattern.h"
 
-enum {
-    AWAY_MS = 1000,             /* how long a Redis that failed is not asked again: no request waits for it meanwhile */
-    SCRATCH_KEPT_BYTES = 65536, /* from one batch to the next */
-};
-
-/* What an [event] section of the configuration asks for. */
-struct section {
-    const struct event_settings *settings;
-    struct prepare *prepare;
-    struct unique *unique;
-};
+enum { AWAY_MS = 1000 /* how long a Redis that failed is not asked again: no request waits for it meanwhile */ };
 
 struct intake {
     const struct settings *settings;
     bool checking; /* nothing reaches Redis */
     struct redis *redis;
     struct append *append;
-    struct section *sections;
-    struct unique *plain; /* of types without a section */
-    struct salt *salt;    /* for ids of events that come without one */
+    struct completion *completion;
     struct arena *arena;
-    struct buf scratch;
     struct intake_result *results;
     const struct event **events; /* those to be appended, and which result is whose */
     size_t *result_of;
     enum append_outcome *outcomes;
     size_t count, event_count, room;
+    const char *admitted;  /* patterns of types; lent */
+    struct span operation; /* of all events */
+    bool one_operation;    /* "": the first event's, or a new one */
+    enum stream_place place;
     int64_t away_until_ms;
     char away_reason[sizeof((struct error *)0)->text];
 };
@@ -59,39 +49,22 @@ const char *intake_outcome_name(enum intake_outcome o)
 
 /* ------------------------------------------------------------------------------------------- made at the start */
 
-static bool section_open(struct intake *in, struct section *section, const struct event_settings *es, struct error *err)
-{
-    section->settings = es;
-    section->unique = unique_new(&(struct unique_options){es->unique, es->clicks, (enum id_form)es->id}, err);
-    if (!section->unique)
-        return error_in(err, "[event %s]", es->type);
-    section->prepare = prepare_new(es, personal_counted(in->settings, span_of(es->type)), in->redis, err);
-    return section->prepare != NULL;
-}
-
 static struct intake *open_intake(const struct settings *settings, bool checking, struct error *err)
 {
     struct intake *in = xcalloc(1, sizeof *in);
-    bool ok;
 
     in->settings = settings;
     in->checking = checking;
     in->arena = arena_new();
-    buf_init(&in->scratch);
+    in->admitted = "";
     if (!checking)
         in->redis = settings_redis(settings);
     in->append = append_new(settings, in->redis);
-    in->plain = unique_new(&(struct unique_options){"", "", ID_DIGEST}, err);
-    in->salt = salt_new(in->redis);
-    in->sections = xcalloc(settings->event_count, sizeof *in->sections);
-    ok = in->plain != NULL;
-    for (size_t i = 0; ok && i < settings->event_count; i++)
-        ok = section_open(in, &in->sections[i], &settings->events[i], err);
-    if (!ok) {
-        intake_free(in);
-        return NULL;
-    }
-    return in;
+    in->completion = completion_new(settings, in->redis, err);
+    if (in->completion)
+        return in;
+    intake_free(in);
+    return NULL;
 }
 
 struct intake *intake_new(const struct settings *settings, struct error *err)
@@ -108,20 +81,13 @@ void intake_free(struct intake *in)
 {
     if (!in)
         return;
-    for (size_t i = 0; i < in->settings->event_count; i++) {
-        prepare_free(in->sections[i].prepare);
-        unique_free(in->sections[i].unique);
-    }
-    free(in->sections);
-    unique_free(in->plain);
-    salt_free(in->salt);
+    completion_free(in->completion);
     append_free(in->append);
     redis_free(in->redis);
     free(in->results);
     free(in->events);
     free(in->result_of);
     free(in->outcomes);
-    buf_release(&in->scratch);
     arena_free(in->arena);
     free(in);
 }
@@ -131,9 +97,33 @@ void intake_free(struct intake *in)
 void intake_start(struct intake *in)
 {
     arena_reset(in->arena);
-    buf_trim(&in->scratch, SCRATCH_KEPT_BYTES);
     in->count = 0;
     in->event_count = 0;
+    in->admitted = "";
+    in->one_operation = false;
+    in->place = STREAM_TAIL;
+    in->operation = SPAN_NONE;
+}
+
+void intake_admit(struct intake *in, const char *patterns)
+{
+    in->admitted = patterns ? patterns : "";
+}
+
+void intake_operate(struct intake *in, const char *id)
+{
+    in->one_operation = true;
+    in->operation = *id ? span_of(arena_text(in->arena, id)) : SPAN_NONE;
+}
+
+struct span intake_operation(const struct intake *in)
+{
+    return in->operation;
+}
+
+void intake_hurry(struct intake *in)
+{
+    in->place = STREAM_HEAD;
 }
 
 struct arena *intake_arena(struct intake *in)
@@ -180,110 +170,55 @@ static bool away(const struct intake *in)
     return in->away_until_ms > 0 && clock_monotonic_ms() < in->away_until_ms;
 }
 
-static const struct section *section_of(const struct intake *in, struct span type)
-{
-    for (size_t i = 0; i < in->settings->event_count; i++)
-        if (span_is(type, in->sections[i].settings->type))
-            return &in->sections[i];
-    return NULL;
-}
-
-/* Always false. */
-static bool fail(struct intake *in, struct intake_result *result, const struct error *err)
-{
-    if (err->kind == ERROR_AGAIN)
-        note_away(in, err);
-    conclude(in, result, err->kind == ERROR_AGAIN ? INTAKE_UNAVAILABLE : INTAKE_REFUSED, err->text);
-    return false;
-}
-
-/* Of personal data the id is made under the day's salt: from a mere digest an address could be found by trying all. */
-static bool name(struct intake *in, struct intake_result *result, struct event *e, const json_t *data)
-{
-    struct error err = ERROR_INIT;
-    struct keyed_hash *key = NULL;
-
-    if (e->id.length > 0)
-        return true;
-    if (personal_in(data) && !(key = salt_of(in->salt, e->time_us, &err)))
-        return fail(in, result, &err);
-    envelope_name(e, data, key, in->arena);
-    result->id = e->id.text;
-    return true;
-}
-
-static bool prepare(struct intake *in, struct intake_result *result, struct prepare *p, const struct event *e,
-                    json_t *data)
+/* False: the result has its outcome. */
+static bool complete(struct intake *in, struct intake_result *result, struct event *e, json_t *data)
 {
     static const enum intake_outcome outcomes[] = {
         [PREPARED_KEEP] = INTAKE_ACCEPTED,   [PREPARED_ROBOT] = INTAKE_ROBOT,     [PREPARED_MACHINE] = INTAKE_MACHINE,
         [PREPARED_IGNORED] = INTAKE_IGNORED, [PREPARED_PREVIEW] = INTAKE_PREVIEW, [PREPARED_FAILED] = INTAKE_REFUSED,
     };
     struct error err = ERROR_INIT;
-    enum prepared verdict = prepare_apply(p, e, data, &err);
+    enum prepared verdict = completion_apply(in->completion, e, data, in->arena, &err);
 
-    if (verdict == PREPARED_FAILED)
-        return fail(in, result, &err);
+    result->id = e->id.text;
     result->outcome = outcomes[verdict];
+    if (verdict == PREPARED_FAILED && err.kind == ERROR_AGAIN)
+        note_away(in, &err);
+    if (verdict == PREPARED_FAILED)
+        conclude(in, result, err.kind == ERROR_AGAIN ? INTAKE_UNAVAILABLE : INTAKE_REFUSED, err.text);
     return verdict == PREPARED_KEEP;
 }
 
-static struct span keep_text(struct intake *in, const char *text)
+/* Gives the event the operation of all, or the other way round. False: it has another. */
+static bool operate(struct intake *in, struct event *e)
 {
-    size_t length = strlen(text);
+    char id[OPERATION_ID_BYTES];
 
-    return length > 0 ? (struct span){arena_copy(in->arena, text, length), length} : SPAN_NONE;
-}
-
-/* Preparation and unique id, which complete the event; who did it is as personal as what the preparation takes out.
- * False: the result has its outcome. */
-static bool complete(struct intake *in, struct intake_result *result, struct event *e, json_t *data)
-{
-    const struct section *section = section_of(in, e->type);
-    struct unique *unique = section ? section->unique : in->plain;
-    char id[UNIQUE_TEXT_BYTES], click[ID_TEXT_BYTES];
-    struct error err = ERROR_INIT;
-
-    if (section && data && !prepare(in, result, section->prepare, e, data))
-        return false;
-    if (!section && data && personal_counted(in->settings, e->type))
-        personal_strip(data);
-    if (section && section->settings->prepare[0])
-        e->actor = SPAN_NONE;
-    if (!unique_id(unique, e, data, id, &err) || !unique_click(unique, e, data, click, &err))
-        return fail(in, result, &err);
-    e->unique = keep_text(in, id);
-    e->click = keep_text(in, click);
-    e->latest_wins = unique_latest_wins(unique);
-    return true;
-}
-
-static bool write_data(struct intake *in, struct intake_result *result, struct event *e, const json_t *data)
-{
-    char reason[80];
-
-    if (!data)
+    if (!in->one_operation)
         return true;
-    buf_reset(&in->scratch);
-    json_add(&in->scratch, data);
-    if ((int64_t)in->scratch.length > in->settings->http.event_bytes) {
-        snprintf(reason, sizeof reason, "data is longer than %lld bytes", (long long)in->settings->http.event_bytes);
-        conclude(in, result, INTAKE_REFUSED, reason);
-        return false;
+    if (in->operation.length == 0) {
+        operation_name(id);
+        in->operation = e->operation.length ? e->operation : span_of(arena_text(in->arena, id));
     }
-    e->data = (struct span){arena_copy(in->arena, in->scratch.data, in->scratch.length), in->scratch.length};
-    return true;
+    if (e->operation.length == 0)
+        e->operation = in->operation;
+    return e->operation.length == in->operation.length &&
+           memcmp(e->operation.text, in->operation.text, e->operation.length) == 0;
 }
 
 /* From a whole envelope on; data is borrowed and changed by its preparation. */
 static void take_event(struct intake *in, struct intake_result *result, struct event *e, json_t *data)
 {
     result->id = e->id.text;
-    if (!append_wanted(in->append, e->type)) {
+    if (in->admitted[0] && !patterns_match(in->admitted, e->type)) {
+        conclude(in, result, INTAKE_REFUSED, "the sender's token does not admit events of this type");
+    } else if (!operate(in, e)) {
+        conclude(in, result, INTAKE_REFUSED, "it belongs to another operation than what is sent with it");
+    } else if (!append_wanted(in->append, e->type)) {
         result->outcome = INTAKE_NOT_WANTED;
     } else if (away(in)) {
         conclude(in, result, INTAKE_UNAVAILABLE, in->away_reason);
-    } else if (name(in, result, e, data) && complete(in, result, e, data) && write_data(in, result, e, data)) {
+    } else if (complete(in, result, e, data)) {
         struct event *kept = arena_alloc(in->arena, sizeof *kept);
 
         *kept = *e;
@@ -366,6 +301,24 @@ static enum intake_outcome outcome_of(enum append_outcome o)
     return INTAKE_UNAVAILABLE;
 }
 
+/* An event that was there before is not waited for under an operation that is not its own. */
+static bool append_all(struct intake *in, struct error *err)
+{
+    bool *made = arena_alloc(in->arena, in->event_count * sizeof *made);
+    struct error forgotten;
+    bool ok;
+
+    for (size_t i = 0; i < in->event_count; i++)
+        in->outcomes[i] = APPEND_UNKNOWN;
+    ok = operations_expect(in->redis, in->settings, in->events, in->event_count, made, err) &&
+         append_events_at(in->append, in->place, in->events, in->event_count, in->outcomes, err);
+    for (size_t i = 0; ok && i < in->event_count; i++)
+        if (in->outcomes[i] == APPEND_DUPLICATE && made[i] &&
+            !operations_forget(in->redis, in->settings, in->events[i], &forgotten))
+            break; /* it waits in vain, until it is forgotten anyway */
+    return ok;
+}
+
 const struct intake_result *intake_send(struct intake *in)
 {
     struct error err = ERROR_INIT;
@@ -376,7 +329,7 @@ const struct intake_result *intake_send(struct intake *in)
         for (size_t i = 0; i < in->event_count; i++)
             in->outcomes[i] = APPEND_UNKNOWN;
         memcpy(err.text, in->away_reason, sizeof err.text);
-    } else if (!append_events(in->append, in->events, in->event_count, in->outcomes, &err)) {
+    } else if (!append_all(in, &err)) {
         note_away(in, &err);
     }
     for (size_t i = 0; i < in->event_count; i++) {

@@ -43,6 +43,18 @@ void intake_free(struct intake *in);
 struct intake *intake_new_checking(const struct settings *settings, struct error *err) must_check;
 
 void intake_start(struct intake *in);
+
+/* Until the next intake_start: events of other types than these patterns match are refused. "" and NULL: none are. */
+void intake_admit(struct intake *in, const char *patterns);
+
+/*
+ * Likewise: all events belong to one operation, which those without get; "": the first event's, or a new one. One that
+ * has another is refused.
+ */
+void intake_operate(struct intake *in, const char *id);
+void intake_hurry(struct intake *in); /* likewise: somebody waits, and they go to the heads of their queues */
+struct span intake_operation(const struct intake *in); /* lent until the next intake_start; length 0: none */
+
 void intake_add_json(struct intake *in, const json_t *object);             /* borrowed */
 void intake_add_text(struct intake *in, const char *bytes, size_t length); /* one JSON object */
 /* An envelope already read (binary mode, emit's arguments); takes data over. */

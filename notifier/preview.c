@@ -1,23 +1,15 @@
 #include "notifier/preview.h"
+#include "base/text.h"
 
 #include <string.h>
 
 #include "base/json.h"
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static void add_decoded(struct buf *out, const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        int high = text[i] == '%' && i + 2 < length ? hex_value(text[i + 1]) : -1;
-        int low = high >= 0 ? hex_value(text[i + 2]) : -1;
+        int high = text[i] == '%' && i + 2 < length ? text_hex_digit(text[i + 1]) : -1;
+        int low = high >= 0 ? text_hex_digit(text[i + 2]) : -1;
 
         buf_add_char(out, low >= 0 ? (char)(high * 16 + low) : text[i]);
         i += low >= 0 ? 2 : 0;

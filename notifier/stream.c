@@ -1,23 +1,10 @@
-#include "notifier/stream.h"
+#include "notifier/stream_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
-
-enum { ALIVE_MS = 10000, SETTLED_MS = 1000, GONE_MS = 3600000 };
-
-#define HANDED_BACK "-/handed-back" /* holds what a clean stop left unfinished; never a process's name */
-
-struct stream {
-    struct redis *redis;
-    char *queue, *group, *consumer;
-    char key[KEY_BYTES];
-    struct args args;
-    bool used, remade;
-};
 
 const char *queue_key(const char *queue, const char *what, char out[KEY_BYTES])
 {
@@ -25,13 +12,21 @@ const char *queue_key(const char *queue, const char *what, char out[KEY_BYTES])
     return out;
 }
 
-static const char *process_key(const char *process, size_t length, char out[KEY_BYTES])
+const char *handler_key(const char *queue, const char *what, const char *handler, char out[KEY_BYTES])
 {
-    snprintf(out, KEY_BYTES, "crier:{processes}:%.*s", (int)length, process);
-    return out;
+    char name[KEY_BYTES / 2];
+
+    snprintf(name, sizeof name, "%s:%s", what, handler);
+    return queue_key(queue, name, out);
 }
 
-struct stream *stream_new(struct redis *r, const char *queue, const char *group, const char *consumer)
+const char *stream_key(const char *queue, enum stream_place place, char out[KEY_BYTES])
+{
+    return queue_key(queue, place == STREAM_HEAD ? "head" : "stream", out);
+}
+
+struct stream *stream_new(struct redis *r, const char *queue, enum stream_place place, const char *group,
+                          const char *consumer)
 {
     struct stream *s = xcalloc(1, sizeof *s);
 
@@ -39,7 +34,7 @@ struct stream *stream_new(struct redis *r, const char *queue, const char *group,
     s->queue = xstrdup(queue);
     s->group = xstrdup(group);
     s->consumer = xstrdup(consumer);
-    queue_key(queue, "stream", s->key);
+    stream_key(queue, place, s->key);
     return s;
 }
 
@@ -62,30 +57,13 @@ bool stream_group_remade(struct stream *s)
     return remade;
 }
 
-/* A stream id as text, into the arena. */
-static const char *id_text(struct arena *arena, struct stream_id id)
-{
-    return arena_printf(arena, "%llu-%llu", (unsigned long long)id.ms, (unsigned long long)id.sequence);
-}
-
-static struct stream_id id_parse(const char *text)
-{
-    char *dash;
-    struct stream_id id;
-
-    id.ms = strtoull(text, &dash, 10);
-    id.sequence = *dash == '-' ? strtoull(dash + 1, NULL, 10) : 0;
-    return id;
-}
-
 static void add_ids(struct stream *s, struct arena *arena, const struct stream_id *ids, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        args_text(&s->args, id_text(arena, ids[i]));
+        args_text(&s->args, stream_id_text(arena, ids[i]));
 }
 
-/* Redis has several words for it. */
-static bool says_no_group(const struct error *err)
+bool stream_says_no_group(const struct error *err)
 {
     return strstr(err->text, "NOGROUP") || strstr(err->text, "no such key");
 }
@@ -95,7 +73,7 @@ static struct redis_script make_group = {
     .text = SCRIPT_ALLOW_OOM "return redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')\n",
 };
 
-static bool group_make(struct stream *s, struct arena *arena, struct error *err)
+bool stream_group_make(struct stream *s, struct arena *arena, struct error *err)
 {
     const struct reply *reply = NULL;
 
@@ -124,7 +102,7 @@ static void take_entries(const struct reply *entries, struct batch *in)
         if (entry->kind != REPLY_ARRAY || entry->count != 2 || entry->items[0].kind != REPLY_TEXT)
             continue; /* an entry deleted from the stream */
         in->count++;
-        d->id = id_parse(entry->items[0].text);
+        d->id = stream_id_parse(entry->items[0].text);
         if (!event_from_fields(&d->event, &entry->items[1], &err))
             delivery_set(in, d, OUTCOME_DEAD, err.text, NULL);
     }
@@ -157,7 +135,7 @@ bool stream_read(struct stream *s, struct batch *in, size_t most, int wait_ms, s
     if (!redis_call(s->redis, &s->args, in->arena, &reply, err))
         return false;
     if (reply_error_is(reply, "NOGROUP")) {
-        if (!group_make(s, in->arena, err))
+        if (!stream_group_make(s, in->arena, err))
             return false;
         read_args(s, most, 0);
         if (!redis_call(s->redis, &s->args, in->arena, &reply, err))
@@ -171,8 +149,7 @@ bool stream_read(struct stream *s, struct batch *in, size_t most, int wait_ms, s
     return true;
 }
 
-/* XCLAIM of ids for a consumer, whatever their idle time; the caller adds the options. */
-static void claim_args(struct stream *s, struct arena *arena, const char *consumer, int64_t idle_ms,
+void stream_claim_args(struct stream *s, struct arena *arena, const char *consumer, int64_t idle_ms,
                        const struct stream_id *ids, size_t count)
 {
     args_reset(&s->args);
@@ -184,7 +161,7 @@ static void claim_args(struct stream *s, struct arena *arena, const char *consum
     add_ids(s, arena, ids, count);
 }
 
-bool stream_fetch(struct stream *s, struct batch *in, const struct stream_id *ids, size_t count, bool attempt,
+bool stream_fetch(struct stream *s, struct batch *in, const struct stream_id *ids, size_t count, int tries,
                   struct error *err)
 {
     const struct reply *reply;
@@ -192,15 +169,15 @@ bool stream_fetch(struct stream *s, struct batch *in, const struct stream_id *id
     in->count = 0;
     if (count == 0)
         return true;
-    claim_args(s, in->arena, s->consumer, 0, ids, count);
-    if (!attempt) {
+    stream_claim_args(s, in->arena, s->consumer, 0, ids, count);
+    if (tries != STREAM_ONCE_MORE) {
         args_text(&s->args, "RETRYCOUNT");
-        args_int(&s->args, 1);
+        args_int(&s->args, 1 + (int64_t)STREAM_TRY * tries);
     }
     if (!redis_call(s->redis, &s->args, in->arena, &reply, err))
         return false;
     if (reply_error_is(reply, "NOGROUP"))
-        return group_make(s, in->arena, err);
+        return stream_group_make(s, in->arena, err);
     if (!reply_ok(reply, err))
         return false;
     take_entries(reply, in);
@@ -228,15 +205,23 @@ static bool over_ids(struct stream *s, const struct stream_id *ids, size_t count
 
 static void keep_args(struct stream *s, struct arena *arena, const struct stream_id *ids, size_t count)
 {
-    claim_args(s, arena, s->consumer, 0, ids, count);
+    stream_claim_args(s, arena, s->consumer, 0, ids, count);
+    args_text(&s->args, "JUSTID");
+}
+
+static void note_tries_args(struct stream *s, struct arena *arena, const struct stream_id *ids, size_t count)
+{
+    stream_claim_args(s, arena, s->consumer, 0, ids, count);
+    args_text(&s->args, "RETRYCOUNT");
+    args_int(&s->args, 1 + (int64_t)STREAM_TRY * s->tries);
     args_text(&s->args, "JUSTID");
 }
 
 static void hand_back_args(struct stream *s, struct arena *arena, const struct stream_id *ids, size_t count)
 {
-    claim_args(s, arena, HANDED_BACK, 0, ids, count);
+    stream_claim_args(s, arena, STREAM_HANDED_BACK, 0, ids, count);
     args_text(&s->args, "RETRYCOUNT");
-    args_int(&s->args, 0);
+    args_int(&s->args, (int64_t)STREAM_TRY * s->tries);
     args_text(&s->args, "JUSTID");
 }
 
@@ -254,128 +239,21 @@ bool stream_keep(struct stream *s, const struct stream_id *ids, size_t count, st
     return over_ids(s, ids, count, keep_args, err);
 }
 
-bool stream_hand_back(struct stream *s, const struct stream_id *ids, size_t count, struct error *err)
+bool stream_note_tries(struct stream *s, const struct stream_id *ids, size_t count, int tries, struct error *err)
 {
+    s->tries = tries;
+    return over_ids(s, ids, count, note_tries_args, err);
+}
+
+bool stream_hand_back(struct stream *s, const struct stream_id *ids, size_t count, int tries, struct error *err)
+{
+    s->tries = tries;
     return over_ids(s, ids, count, hand_back_args, err);
 }
 
 bool stream_ack(struct stream *s, const struct stream_id *ids, size_t count, struct error *err)
 {
     return over_ids(s, ids, count, ack_args, err);
-}
-
-/* ---------------------------------------------------------------------------------------------- left behind */
-
-/* A script, as a process does not die because Redis is out of memory. */
-static struct redis_script announce = {
-    .text = SCRIPT_ALLOW_OOM "return redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])\n",
-};
-
-bool stream_announce(struct redis *r, const char *process, struct error *err)
-{
-    struct arena *arena = arena_new();
-    struct args args = ARGS_INIT;
-    const struct reply *reply;
-    char key[KEY_BYTES];
-    bool ok;
-
-    redis_script_args(&announce, &args, 1);
-    args_text(&args, process_key(process, strlen(process), key));
-    args_int(&args, ALIVE_MS);
-    ok = redis_script_call(r, &announce, &args, arena, &reply, err);
-    args_release(&args);
-    arena_free(arena);
-    return ok;
-}
-
-static bool same_process(const char *consumer, const char *other)
-{
-    size_t length = strcspn(consumer, "/");
-
-    return length == strcspn(other, "/") && strncmp(consumer, other, length) == 0;
-}
-
-static bool process_lives(struct redis *r, const char *consumer, struct arena *arena, bool *lives, struct error *err)
-{
-    const struct reply *reply;
-    char key[KEY_BYTES];
-
-    if (!redis_do(r, arena, &reply, err, "EXISTS %s", process_key(consumer, strcspn(consumer, "/"), key)))
-        return false;
-    *lives = reply->integer > 0;
-    return true;
-}
-
-/* Claims what XPENDING listed of other consumers; what another was quicker to claim is left out. */
-static bool claim_listed(struct stream *s, const struct reply *pending, int64_t idle_ms, struct arena *arena,
-                         struct left_behind *out, size_t most, size_t *count, struct error *err)
-{
-    struct stream_id *ids = arena_alloc(arena, (pending->count + 1) * sizeof *ids);
-    const struct reply *claimed;
-    size_t listed = 0;
-
-    for (size_t i = 0; i < pending->count && *count + listed < most; i++)
-        if (strcmp(pending->items[i].items[1].text, s->consumer) != 0)
-            ids[listed++] = id_parse(pending->items[i].items[0].text);
-    if (listed == 0)
-        return true;
-    claim_args(s, arena, s->consumer, idle_ms, ids, listed);
-    args_text(&s->args, "JUSTID");
-    if (!redis_call(s->redis, &s->args, arena, &claimed, err) || !reply_ok(claimed, err))
-        return false;
-    for (size_t i = 0, at = 0; i < claimed->count; i++) { /* both are in the order of the ids */
-        struct left_behind *l = &out[(*count)++];
-
-        while (at + 1 < pending->count && strcmp(pending->items[at].items[0].text, claimed->items[i].text) != 0)
-            at++;
-        l->id = id_parse(claimed->items[i].text);
-        l->deliveries = (int)pending->items[at].items[3].integer;
-    }
-    return true;
-}
-
-static bool take_from_gone(struct stream *s, struct arena *arena, struct left_behind *out, size_t most, size_t *count,
-                           struct error *err)
-{
-    const struct reply *consumers, *pending;
-
-    if (!redis_do(s->redis, arena, &consumers, err, "XINFO CONSUMERS %s %s", s->key, s->group))
-        return false;
-    s->used = true; /* the group was seen: one that has to be made from now on is one that went away */
-    for (size_t i = 0; i < consumers->count && *count < most; i++) {
-        const char *name = reply_field_text(&consumers->items[i], "name");
-        bool lives = true;
-
-        if (reply_field_int(&consumers->items[i], "pending") == 0 || same_process(name, s->consumer))
-            continue;
-        if (!process_lives(s->redis, name, arena, &lives, err))
-            return false;
-        if (lives)
-            continue;
-        if (!redis_do(s->redis, arena, &pending, err, "XPENDING %s %s - + %d %s", s->key, s->group,
-                      (int)(most - *count), name) ||
-            !claim_listed(s, pending, strcmp(name, HANDED_BACK) == 0 ? 0 : SETTLED_MS, arena, out, most, count, err))
-            return false;
-    }
-    return true;
-}
-
-bool stream_take_over(struct stream *s, struct left_behind *out, size_t most, int64_t deadline_ms, size_t *count,
-                      struct error *err)
-{
-    struct arena *arena = arena_new();
-    const struct reply *pending;
-    bool ok;
-
-    *count = 0;
-    ok = take_from_gone(s, arena, out, most, count, err) &&
-         redis_do(s->redis, arena, &pending, err, "XPENDING %s %s IDLE %lld - + %d", s->key, s->group,
-                  (long long)deadline_ms, (int)most) &&
-         claim_listed(s, pending, deadline_ms, arena, out, most, count, err);
-    if (!ok && says_no_group(err))
-        ok = group_make(s, arena, err);
-    arena_free(arena);
-    return ok;
 }
 
 /* The id of the last entry that the group was given; NULL where there is no such group yet. */
@@ -385,7 +263,7 @@ static bool last_delivered(struct stream *s, struct arena *arena, const char **i
 
     *id = NULL;
     if (!redis_do(s->redis, arena, &groups, err, "XINFO GROUPS %s", s->key))
-        return says_no_group(err);
+        return stream_says_no_group(err);
     for (size_t i = 0; i < groups->count; i++)
         if (strcmp(reply_field_text(&groups->items[i], "name"), s->group) == 0)
             *id = reply_field_text(&groups->items[i], "last-delivered-id");
@@ -405,60 +283,6 @@ bool stream_waits(struct stream *s, int wait_ms, bool *some, struct error *err)
                       s->key, after);
         *some = ok && first->kind == REPLY_ARRAY;
     }
-    arena_free(arena);
-    return ok;
-}
-
-bool stream_own(struct stream *s, struct stream_id after, struct left_behind *out, size_t most, size_t *count,
-                struct error *err)
-{
-    struct arena *arena = arena_new();
-    const struct reply *pending;
-    bool ok = redis_do(s->redis, arena, &pending, err, "XPENDING %s %s (%s + %d %s", s->key, s->group,
-                       id_text(arena, after), (int)most, s->consumer);
-
-    *count = 0;
-    if (!ok && says_no_group(err))
-        ok = group_make(s, arena, err);
-    else
-        for (size_t i = 0; ok && i < pending->count; i++)
-            out[(*count)++] = (struct left_behind){id_parse(pending->items[i].items[0].text),
-                                                   (int)pending->items[i].items[3].integer};
-    arena_free(arena);
-    return ok;
-}
-
-static bool sweep_group(struct redis *r, const char *key, const char *group, struct arena *arena, struct error *err)
-{
-    const struct reply *consumers;
-
-    if (!redis_do(r, arena, &consumers, err, "XINFO CONSUMERS %s %s", key, group))
-        return false;
-    for (size_t i = 0; i < consumers->count; i++) {
-        const char *name = reply_field_text(&consumers->items[i], "name");
-        bool lives = true;
-
-        if (reply_field_int(&consumers->items[i], "pending") > 0 ||
-            reply_field_int(&consumers->items[i], "idle") < GONE_MS)
-            continue;
-        if (!process_lives(r, name, arena, &lives, err))
-            return false;
-        if (!lives && !redis_do(r, arena, NULL, err, "XGROUP DELCONSUMER %s %s %s", key, group, name))
-            return false;
-    }
-    return true;
-}
-
-bool stream_sweep(struct redis *r, const char *queue, struct error *err)
-{
-    struct arena *arena = arena_new();
-    const struct reply *exists, *groups;
-    char key[KEY_BYTES];
-    bool ok = redis_do(r, arena, &exists, err, "EXISTS %s", queue_key(queue, "stream", key));
-
-    if (ok && exists->integer && (ok = redis_do(r, arena, &groups, err, "XINFO GROUPS %s", key)))
-        for (size_t i = 0; ok && i < groups->count; i++)
-            ok = sweep_group(r, key, reply_field_text(&groups->items[i], "name"), arena, err);
     arena_free(arena);
     return ok;
 }

@@ -1,4 +1,4 @@
-/* A stream as a whole: what its groups have left to do, and trimming what all of them have done. */
+/* A queue's streams as a whole: what their groups have left to do, and trimming what all of them have done. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,32 +44,31 @@ static struct redis_script trim_done = {
                              "return redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f-%.0f', ms, seq))\n",
 };
 
-static void trim_args(struct args *args, struct arena *arena, const char *queue, const char *groups, int64_t retain_ms,
-                      int64_t fence)
+static void trim_args(struct args *args, struct arena *arena, const char *queue, enum stream_place place,
+                      const char *groups, int64_t retain_ms, int64_t fence)
 {
     char key[KEY_BYTES];
     int64_t old_ms = clock_wall_us() / 1000 - retain_ms;
 
     redis_script_args(&trim_done, args, 2);
-    args_text(args, arena_text(arena, queue_key(queue, "stream", key)));
+    args_text(args, arena_text(arena, stream_key(queue, place, key)));
     args_text(args, arena_text(arena, queue_key(queue, "fence", key)));
     args_int(args, fence);
     args_text(args, arena_printf(arena, "%lld-0", (long long)(old_ms > 0 ? old_ms : 0)));
     args_text(args, groups);
 }
 
-bool stream_trim(struct redis *r, const char *queue, const char *groups, int64_t retain_ms, int64_t fence,
-                 int64_t *trimmed, struct error *err)
+static bool trim_stream(struct redis *r, const char *queue, enum stream_place place, const char *groups,
+                        int64_t retain_ms, int64_t fence, int64_t *trimmed, struct error *err)
 {
     struct arena *arena = arena_new();
     struct args args = ARGS_INIT;
     const struct reply *reply;
     bool ok = true, more = true;
 
-    *trimmed = 0;
     for (int i = 0; ok && more && i < TRIM_CALLS_MOST; i++) { /* one call blocks Redis for a few ms at most */
         arena_reset(arena);
-        trim_args(&args, arena, queue, groups, retain_ms, fence);
+        trim_args(&args, arena, queue, place, groups, retain_ms, fence);
         ok = redis_script_call(r, &trim_done, &args, arena, &reply, err);
         if (ok && reply->integer < 0)
             ok = error_set(err, ERROR_AGAIN, "another process leads by now");
@@ -79,6 +78,14 @@ bool stream_trim(struct redis *r, const char *queue, const char *groups, int64_t
     args_release(&args);
     arena_free(arena);
     return ok;
+}
+
+bool stream_trim(struct redis *r, const char *queue, const char *groups, int64_t retain_ms, int64_t fence,
+                 int64_t *trimmed, struct error *err)
+{
+    *trimmed = 0;
+    return trim_stream(r, queue, STREAM_TAIL, groups, retain_ms, fence, trimmed, err) &&
+           trim_stream(r, queue, STREAM_HEAD, groups, retain_ms, fence, trimmed, err);
 }
 
 /* -------------------------------------------------------------------------------------------------- the state */
@@ -129,29 +136,114 @@ static bool read_group(struct redis *r, const char *key, const struct reply *fla
     return group_waiting(r, key, flat, arena, g, length, err);
 }
 
-bool stream_state(struct redis *r, const char *queue, struct arena *arena, struct queue_state *out, struct error *err)
+/* The group of that name among those counted so far; a new one where there is none. */
+static struct group_state *group_named(struct queue_state *q, const char *name)
 {
-    char key[KEY_BYTES], dead[KEY_BYTES];
+    for (size_t i = 0; i < q->group_count; i++)
+        if (strcmp(q->groups[i].name, name) == 0)
+            return &q->groups[i];
+    q->groups[q->group_count].name = name;
+    return &q->groups[q->group_count++];
+}
+
+static void add_group(struct queue_state *q, const struct group_state *one)
+{
+    struct group_state *g = group_named(q, one->name);
+
+    g->waiting += one->waiting;
+    g->pending += one->pending;
+    g->consumers += one->consumers;
+    if (one->oldest_ms > g->oldest_ms)
+        g->oldest_ms = one->oldest_ms;
+}
+
+/* One of a queue's streams. */
+struct stream_groups {
+    char key[KEY_BYTES];
+    int64_t length;
+    const struct reply *groups; /* NULL: there is no such stream */
+};
+
+static bool read_stream(struct redis *r, const char *queue, enum stream_place place, struct arena *arena,
+                        struct stream_groups *out, struct error *err)
+{
     const struct reply *reply;
 
+    stream_key(queue, place, out->key);
+    if (!redis_do(r, arena, &reply, err, "XLEN %s", out->key))
+        return false;
+    out->length = reply->integer;
+    if (!redis_do(r, arena, &reply, err, "EXISTS %s", out->key))
+        return false;
+    return reply->integer == 0 || redis_do(r, arena, &out->groups, err, "XINFO GROUPS %s", out->key);
+}
+
+static bool has_group(const struct stream_groups *s, const char *name)
+{
+    for (size_t i = 0; s->groups && i < s->groups->count; i++)
+        if (strcmp(reply_field_text(&s->groups->items[i], "name"), name) == 0)
+            return true;
+    return false;
+}
+
+/* A group that one of the streams does not have yet has all of it to do. */
+static void add_missing(struct queue_state *q, const struct stream_groups *s)
+{
+    for (size_t i = 0; i < q->group_count; i++)
+        if (!has_group(s, q->groups[i].name))
+            q->groups[i].waiting += s->length;
+}
+
+static bool add_groups(struct redis *r, const struct stream_groups *s, struct arena *arena, struct queue_state *q,
+                       struct error *err)
+{
+    for (size_t i = 0; s->groups && i < s->groups->count; i++) {
+        struct group_state one = {0};
+
+        if (!read_group(r, s->key, &s->groups->items[i], arena, &one, s->length, err))
+            return false;
+        add_group(q, &one);
+    }
+    return true;
+}
+
+bool stream_state(struct redis *r, const char *queue, struct arena *arena, struct queue_state *out, struct error *err)
+{
+    struct stream_groups streams[STREAM_PLACES] = {0};
+    const struct reply *reply;
+    char dead[KEY_BYTES];
+    size_t most = 0;
+
     *out = (struct queue_state){0};
-    queue_key(queue, "stream", key);
     if (!redis_do(r, arena, &reply, err, "XLEN %s", queue_key(queue, "dead", dead)))
         return false;
     out->dead = reply->integer;
-    if (!redis_do(r, arena, &reply, err, "XLEN %s", key))
-        return false;
-    out->length = reply->integer;
-    if (!redis_do(r, arena, &reply, err, "EXISTS %s", key))
-        return false;
-    if (reply->integer == 0)
-        return true;
-    if (!redis_do(r, arena, &reply, err, "XINFO GROUPS %s", key))
-        return false;
-    out->groups = arena_zero(arena, reply->count * sizeof *out->groups);
-    out->group_count = reply->count;
-    for (size_t i = 0; i < reply->count; i++)
-        if (!read_group(r, key, &reply->items[i], arena, &out->groups[i], out->length, err))
+    for (int i = 0; i < STREAM_PLACES; i++) {
+        if (!read_stream(r, queue, (enum stream_place)i, arena, &streams[i], err))
             return false;
+        out->length += streams[i].length;
+        most += streams[i].groups ? streams[i].groups->count : 0;
+    }
+    out->groups = arena_zero(arena, (most + 1) * sizeof *out->groups);
+    for (int i = 0; i < STREAM_PLACES; i++)
+        if (!add_groups(r, &streams[i], arena, out, err))
+            return false;
+    for (int i = 0; i < STREAM_PLACES; i++)
+        add_missing(out, &streams[i]);
     return true;
+}
+
+bool stream_forget(struct redis *r, const char *queue, const char *group, struct error *err)
+{
+    struct arena *arena = arena_new();
+    bool ok = true;
+
+    for (int i = 0; ok && i < STREAM_PLACES; i++) {
+        struct stream_groups s = {0};
+
+        ok = read_stream(r, queue, (enum stream_place)i, arena, &s, err) &&
+             (!has_group(&s, group) || redis_do(r, arena, NULL, err, "XGROUP DESTROY %s %s", s.key, group));
+    }
+    arena_free(arena);
+    return ok;
 }

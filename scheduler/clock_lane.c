@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "scheduler/lease.h"
+#include "scheduler/run_tally.h"
 
 enum { ASK_AGAIN_MS = 200 };
 
@@ -22,7 +23,10 @@ struct clock_lane {
     void (*did)(void *context, int64_t items);
     void *did_context;
 
-    char name[128]; /* of the lease */
+    struct run_tally tally;
+    int64_t items;   /* of this run */
+    char actor[128]; /* the tally's */
+    char name[128];  /* of the lease */
     struct redis *redis;
     struct lease lease;
     pthread_mutex_t mutex; /* over the lease, its link, and what is told to the watcher */
@@ -101,6 +105,7 @@ static void did(struct clock_run *run, int64_t items)
     struct clock_lane *l = (struct clock_lane *)run;
 
     pthread_mutex_lock(&l->mutex);
+    l->items += items;
     if (l->did)
         l->did(l->did_context, items);
     pthread_mutex_unlock(&l->mutex);
@@ -118,6 +123,8 @@ struct clock_lane *clock_lane_new(const struct settings *s, const struct handler
     l->common = hs;
     l->stop = stop;
     snprintf(l->name, sizeof l->name, "handler:%s", hs->name);
+    snprintf(l->actor, sizeof l->actor, "services/%s", process);
+    l->tally = (struct run_tally){.settings = s, .handler = hs->name, .actor = l->actor};
     l->lease.holder = process;
     l->redis = settings_redis(s);
     pthread_mutex_init(&l->mutex, NULL);
@@ -184,7 +191,26 @@ static bool own_run(struct handler *h, struct clock_run *run, void *context, str
 
 bool clock_lane_run(struct clock_lane *l, int64_t wait_ms, bool *elsewhere, struct error *err)
 {
-    return clock_lane_work(l, wait_ms, own_run, NULL, elsewhere, err);
+    int64_t began_ms = clock_monotonic_ms();
+    bool ok;
+
+    l->items = 0;
+    ok = clock_lane_work(l, wait_ms, own_run, NULL, elsewhere, err);
+    run_tally_add(&l->tally, l->items, clock_monotonic_ms() - began_ms, ok || stop_wanted(l->stop) ? NULL : err);
+    run_tally_say(&l->tally, l->redis, false);
+    return ok;
+}
+
+void clock_lane_tell(struct clock_lane *l)
+{
+    run_tally_say(&l->tally, l->redis, true);
+}
+
+/* A run of the handler's own, by whoever sits at the command line. */
+static bool run_for_operator(struct clock_lane *l, int64_t wait_ms, bool *elsewhere, struct error *err)
+{
+    l->tally.actor = NULL;
+    return clock_lane_run(l, wait_ms, elsewhere, err);
 }
 
 bool clock_run_once(const struct settings *s, const struct handler_settings *hs, int64_t wait_ms, clock_work work,
@@ -200,7 +226,8 @@ bool clock_run_once(const struct settings *s, const struct handler_settings *hs,
     l = clock_lane_new(s, hs, process, stop, err);
     if (l)
         clock_lane_watch(l, watcher, watcher_context);
-    ok = l && clock_lane_work(l, wait_ms, work ? work : own_run, work_context, &elsewhere, err);
+    ok = l && (work ? clock_lane_work(l, wait_ms, work, work_context, &elsewhere, err)
+                    : run_for_operator(l, wait_ms, &elsewhere, err));
     if (ok && elsewhere)
         ok = error_set(err, ERROR_AGAIN, "handler %s is at work in another process; try again", hs->name);
     clock_lane_free(l);

@@ -37,8 +37,11 @@ void clock_lane_watch(struct clock_lane *l, void (*did)(void *context, int64_t i
 bool clock_lane_work(struct clock_lane *l, int64_t wait_ms, clock_work work, void *context, bool *elsewhere,
                      struct error *err) must_check;
 
-/* The handler's own run. */
+/* The handler's own run; the audit hears of it (scheduler/run_tally.h). */
 bool clock_lane_run(struct clock_lane *l, int64_t wait_ms, bool *elsewhere, struct error *err) must_check;
+
+/* The audit hears at once of runs that it has not yet heard of; after the last. */
+void clock_lane_tell(struct clock_lane *l);
 
 /*
  * For verbs: one piece of work (NULL: the handler's run) by a lane made for it; waits up to wait_ms for its turn, else

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/log.h"
+#include "notifier/service_event.h"
 #include "notifier/stream.h"
 #include "scheduler/lease.h"
 #include "scheduler/outage.h"
@@ -102,6 +103,32 @@ static void run_due(struct clock_part *c, struct job_timer timers[])
 
 /* ------------------------------------------------------------------------------------------------------ the part */
 
+/* The log says it, and the audit, which takes it where Redis does. */
+static void say_lease(struct clock_part *c, const char *type, int64_t token)
+{
+    struct buf actor = BUF_INIT;
+    struct error err;
+
+    buf_printf(&actor, "services/%s", c->process);
+    if (!service_event_send(c->settings, c->redis, type, "leases/clock", actor.data,
+                            json_pack("{s:I}", "token", (json_int_t)token), &err))
+        log_warn("the lease: %s", err.text);
+    buf_release(&actor);
+}
+
+/* A lease that is given up at a stop is not lost: who leads next says so. */
+static void say_leading(struct clock_part *c, int64_t before)
+{
+    if (before && c->lease.token != before) {
+        log_warn("this process does not lead any more (token %lld)", (long long)before);
+        say_lease(c, "lease.lost", before);
+    }
+    if (c->lease.token && c->lease.token != before) {
+        log_info("this process leads now (token %lld)", (long long)c->lease.token);
+        say_lease(c, "lease.taken", c->lease.token);
+    }
+}
+
 static void renew(struct clock_part *c, int round)
 {
     int64_t before = c->lease.token;
@@ -114,8 +141,7 @@ static void renew(struct clock_part *c, int round)
     else if (c->jobs && !lease_renew(&c->lease, c->redis, &err))
         outage_say("the lease: %s", err.text);
     counter_set(c->leads, lease_held(&c->lease));
-    if (c->lease.token && c->lease.token != before)
-        log_info("this process leads now (token %lld)", (long long)c->lease.token);
+    say_leading(c, before);
 }
 
 static void *clock_main(void *context)

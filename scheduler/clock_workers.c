@@ -21,6 +21,8 @@ enum {
     AT_ONCE_MS = 500,      /* `at once`, for what has no queue to wait at */
 };
 
+#define LATER_SCHEDULE "every 2s" /* what a handler of events left for later does not wait for its schedule, too */
+
 struct clock_worker {
     const struct settings *settings;
     const struct handler_settings *common;
@@ -41,6 +43,11 @@ struct clock_workers {
 static void count_items(void *context, int64_t items)
 {
     counter_add(((struct clock_worker *)context)->items, items);
+}
+
+static bool is_later(const struct handler_settings *hs)
+{
+    return hs->kind->traits & KIND_LATER;
 }
 
 /* Until a run came through, here or elsewhere. */
@@ -70,10 +77,11 @@ static void run_once(struct clock_worker *w)
 
 static void run_by_schedule(struct clock_worker *w)
 {
+    int64_t last_us = is_later(w->common) ? 0 : ran_last_us(w->settings, w->common);
     struct timer timer;
 
-    timer_start(&timer, w->schedule, (enum catch_up)w->common->catch_up, w->common->jitter_ms,
-                ran_last_us(w->settings, w->common), clock_wall_us(), clock_monotonic_ms());
+    timer_start(&timer, w->schedule, (enum catch_up)w->common->catch_up, w->common->jitter_ms, last_us, clock_wall_us(),
+                clock_monotonic_ms());
     while (!stop_wanted(w->stop)) {
         int64_t wait_ms = timer_wait_ms(&timer, clock_wall_us(), clock_monotonic_ms());
 
@@ -92,13 +100,13 @@ static void *clock_worker_main(void *context)
 {
     struct clock_worker *w = context;
 
-    if (schedule_kind(w->schedule) != SCHEDULE_AT_ONCE) {
+    if (schedule_kind(w->schedule) != SCHEDULE_AT_ONCE)
         run_by_schedule(w);
-        return NULL;
-    }
-    do
-        run_once(w);
-    while (!stop_sleep(w->stop, AT_ONCE_MS));
+    else
+        do
+            run_once(w);
+        while (!stop_sleep(w->stop, AT_ONCE_MS));
+    clock_lane_tell(w->lane);
     return NULL;
 }
 
@@ -106,22 +114,23 @@ static void *clock_worker_main(void *context)
 
 static void open_counters(struct clock_worker *w)
 {
-    struct buf labels = BUF_INIT;
+    const char *name = w->common->name;
+    const char *part = is_later(w->common) ? "later" : NULL; /* whether the handler itself is paused is another thing */
 
-    counter_label(&labels, "handler", w->common->name);
-    w->runs = counter_get(COUNTER_TOTAL, "crier_clock_runs_total", "runs by the clock", labels.data);
-    w->items = counter_get(COUNTER_TOTAL, "crier_clock_items_total", "keys, documents ... done by runs", labels.data);
-    w->last_run = counter_get(COUNTER_GAUGE, "crier_clock_last_run_seconds", "when a run last ended well, unix time",
-                              labels.data);
-    w->paused = counter_get(COUNTER_GAUGE, "crier_handler_paused", "1 while the handler's peer is away", labels.data);
-    buf_release(&labels);
+    w->runs = counter_with(COUNTER_TOTAL, "crier_clock_runs_total", "runs by the clock", "handler", name, NULL);
+    w->items = counter_with(COUNTER_TOTAL, "crier_clock_items_total", "keys, documents ... done by runs", "handler",
+                            name, NULL);
+    w->last_run = counter_with(COUNTER_GAUGE, "crier_clock_last_run_seconds", "when a run last ended well, unix time",
+                               "handler", name, NULL);
+    w->paused = counter_with(COUNTER_GAUGE, "crier_handler_paused", "1 while the handler's peer is away", "handler",
+                             name, "part", part, NULL);
 }
 
 static bool worker_open(struct clock_worker *w, const char *process, struct error *err)
 {
     open_counters(w);
     w->lane = clock_lane_new(w->settings, w->common, process, w->stop, err);
-    w->schedule = w->lane ? schedule_new(w->common->schedule, err) : NULL;
+    w->schedule = w->lane ? schedule_new(is_later(w->common) ? LATER_SCHEDULE : w->common->schedule, err) : NULL;
     if (w->lane)
         clock_lane_watch(w->lane, count_items, w);
     return w->schedule != NULL;
@@ -145,7 +154,7 @@ struct clock_workers *clock_workers_start(const struct settings *s, const char *
 
     w->items = xcalloc(s->handler_count + 1, sizeof *w->items);
     for (size_t i = 0; ok && i < s->handler_count; i++) {
-        if (!(s->handlers[i].kind->traits & KIND_CLOCK))
+        if (!(s->handlers[i].kind->traits & (KIND_CLOCK | KIND_LATER)))
             continue;
         w->items[w->count] = (struct clock_worker){.settings = s, .common = &s->handlers[i], .stop = stop};
         ok = worker_open(&w->items[w->count++], process, err);

@@ -1,5 +1,6 @@
 /*
- * scheduler/clock_workers.h - the handlers that run by the clock, a thread each, on their schedules.
+ * scheduler/clock_workers.h - the handlers that run by the clock, a thread each, on their schedules; and what those of
+ * events left for later (KIND_LATER), every other second.
  *
  * A handler whose peer is away pauses with a growing, jittered delay; the others do not notice.
  */

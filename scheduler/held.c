@@ -54,6 +54,30 @@ struct held_entry held_take(struct held *h)
     return first;
 }
 
+static int by_tries(const void *a, const void *b)
+{
+    const struct held_entry *x = a, *y = b;
+
+    if (x->tries != y->tries)
+        return x->tries < y->tries ? -1 : 1;
+    return (x->due_ms > y->due_ms) - (x->due_ms < y->due_ms);
+}
+
+void held_sort(struct held_entry *entries, size_t count)
+{
+    if (count > 0)
+        qsort(entries, count, sizeof *entries, by_tries);
+}
+
+size_t held_alike(const struct held_entry *entries, size_t count)
+{
+    size_t alike = 0;
+
+    while (alike < count && entries[alike].tries == entries[0].tries)
+        alike++;
+    return alike;
+}
+
 int64_t backoff_ms(int n, int64_t base, int64_t most)
 {
     int64_t limit = n < 20 ? base << n : most;

@@ -29,6 +29,10 @@ void held_add(struct held *h, struct held_entry entry);
 bool held_due(const struct held *h, int64_t now_ms);
 struct held_entry held_take(struct held *h); /* the earliest; there must be one */
 
+/* By how often they were tried; and how many from the first on were so as often as it. */
+void held_sort(struct held_entry *entries, size_t count);
+size_t held_alike(const struct held_entry *entries, size_t count);
+
 /*
  * How long until the next try: evenly spread below base * 2^n, at most most ("full jitter": Brooker, "Exponential
  * Backoff And Jitter", AWS Architecture Blog, 2015).

@@ -23,6 +23,12 @@ struct lane *lane_new(const struct settings *s, const struct handler_settings *h
                       struct error *err) must_check;
 void lane_free(struct lane *l); /* NULL is fine */
 
+/*
+ * A lane for the head of the queue (stream.h), beside one for its tail that is there until after it. Of a kind that has
+ * one lane in a process both use one handler, by turns.
+ */
+struct lane *lane_new_head(struct lane *tail, struct error *err) must_check;
+
 /* What the handler needs to be there before its first event. */
 bool lane_install(struct lane *l, struct error *err) must_check;
 

@@ -77,6 +77,17 @@ bool lease_held(const struct lease *l)
     return l->token != 0 && clock_monotonic_ms() < l->sure_until_ms;
 }
 
+bool lease_is_taken(struct redis *r, const char *name, bool *taken, struct error *err)
+{
+    struct arena *arena = arena_new();
+    const struct reply *reply;
+    bool ok = redis_do(r, arena, &reply, err, "EXISTS crier:{lease:%s}:holder", name);
+
+    *taken = ok && reply->integer == 1;
+    arena_free(arena);
+    return ok;
+}
+
 bool lease_release(struct lease *l, struct redis *r, struct error *err)
 {
     struct lease given = *l;

@@ -27,6 +27,9 @@ struct lease {
 bool lease_renew(struct lease *l, struct redis *r, struct error *err) must_check;
 bool lease_held(const struct lease *l);
 
+/* Whether anybody holds the lease of that name. */
+bool lease_is_taken(struct redis *r, const char *name, bool *taken, struct error *err) must_check;
+
 /* Gives it up at once: a clean stop. */
 bool lease_release(struct lease *l, struct redis *r, struct error *err) must_check;
 

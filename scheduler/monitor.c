@@ -27,7 +27,7 @@ struct monitor {
     struct opensearch_settings opensearch; /* with less patience than the handlers have */
     struct client *client;
     pthread_t thread;
-    pthread_mutex_t mutex; /* over the two states */
+    pthread_mutex_t mutex; /* over the states, outboxes and door */
     struct peer_state redis_state, opensearch_state;
     struct door_page pages[PAGES + 1];
 };
@@ -60,13 +60,7 @@ static void ask_opensearch(struct monitor *m)
 
 static void gauge(const char *name, const char *help, const char *queue, const char *handler, int64_t value)
 {
-    struct buf labels = BUF_INIT;
-
-    counter_label(&labels, "queue", queue);
-    if (handler)
-        counter_label(&labels, "handler", handler);
-    counter_set(counter_get(COUNTER_GAUGE, name, help, labels.data), value);
-    buf_release(&labels);
+    counter_set(counter_with(COUNTER_GAUGE, name, help, "queue", queue, "handler", handler, NULL), value);
 }
 
 static void note_queue(const char *queue, const struct queue_state *state)
@@ -136,6 +130,7 @@ static unsigned page_ready(void *context, struct buf *body)
 {
     struct monitor *m = context;
     struct peer_state redis, opensearch;
+    struct buf reasons = BUF_INIT;
     const char *separator = "";
     bool away, degraded;
 
@@ -144,11 +139,15 @@ static unsigned page_ready(void *context, struct buf *body)
     opensearch = m->opensearch_state;
     pthread_mutex_unlock(&m->mutex);
     away = redis.away || opensearch.away;
+    add_reason(&reasons, "redis", &redis, &separator);
+    add_reason(&reasons, "opensearch", &opensearch, &separator);
     degraded = *redis.why || *opensearch.why;
-    buf_printf(body, "{\"status\":\"%s\",\"reasons\":[", away ? "unavailable" : degraded ? "degraded" : "ready");
-    add_reason(body, "redis", &redis, &separator);
-    add_reason(body, "opensearch", &opensearch, &separator);
-    buf_add_text(body, "]}\n");
+    buf_printf(body, "{\"status\":\"%s\",\"reasons\":[%s]}\n",
+               away       ? "unavailable"
+               : degraded ? "degraded"
+                          : "ready",
+               reasons.data);
+    buf_release(&reasons);
     return away ? 503 : 200;
 }
 

@@ -25,17 +25,6 @@ static bool take_range(struct verb_call *call, struct time_range *range, struct 
     return time_range_between(from, to, range, err);
 }
 
-static bool take_limit(struct verb_call *call, int64_t *limit, struct error *err)
-{
-    const char *text;
-
-    *limit = LIMIT_DEFAULT;
-    if (!verb_option(call, "limit", &text))
-        return true;
-    return (text && text_int(text, strlen(text), limit) && *limit >= 1 && *limit <= LIMIT_MOST) ||
-           error_set(err, ERROR_INPUT, "--limit needs a number from 1 to %d", LIMIT_MOST);
-}
-
 static bool take_interval(struct verb_call *call, const char **interval, struct error *err)
 {
     static const char *const known[] = {"day", "week", "month", "year"};
@@ -55,7 +44,8 @@ static bool take_options(struct stats_call *s, struct error *err)
 
     s->csv = verb_option(call, "csv", NULL);
     s->all_versions = verb_option(call, "all-versions", NULL);
-    return take_range(call, &s->range, err) && take_limit(call, &s->limit, err) &&
+    return take_range(call, &s->range, err) &&
+           verb_option_number(call, "limit", LIMIT_DEFAULT, LIMIT_MOST, &s->limit, err) &&
            take_interval(call, &s->interval, err) &&
            (!s->csv || !call->json || error_set(err, ERROR_INPUT, "either --csv or --json"));
 }

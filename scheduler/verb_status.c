@@ -7,9 +7,12 @@
 #include "base/json.h"
 #include "base/listing.h"
 #include "handlers/dirty.h"
+#include "handlers/handler.h"
+#include "handlers/registry.h"
 #include "indexer/client.h"
 #include "notifier/guard.h"
 #include "notifier/stream.h"
+#include "scheduler/queues_forget.h"
 #include "scheduler/verbs.h"
 
 /* A group that no handler of the configuration stands for holds entries back from trimming. */
@@ -45,9 +48,23 @@ static void list_queue(struct listing *l, const struct settings *s, const struct
     buf_release(&strangers);
 }
 
-static void list_handler(struct listing *l, const struct handler_settings *hs, const struct queue_state *state)
+/* Subjects that the handler left for the clock. */
+static bool count_later(const struct handler_settings *hs, struct redis *r, int64_t *later, struct error *err)
+{
+    const struct handler_type *type = handler_type_find(hs->type);
+
+    *later = 0;
+    return !type->later || type->later(r, hs, later, err);
+}
+
+static bool list_handler(struct listing *l, const struct handler_settings *hs, const struct queue_state *state,
+                         struct redis *r, struct error *err)
 {
     const struct group_state *g = find_group(state, hs->name);
+    int64_t later;
+
+    if (!count_later(hs, r, &later, err))
+        return false;
 
     listing_text(l, hs->name);
     listing_text(l, hs->type);
@@ -57,6 +74,8 @@ static void list_handler(struct listing *l, const struct handler_settings *hs, c
     listing_int(l, g ? g->pending : 0);
     listing_int(l, g ? g->oldest_ms / 1000 : 0);
     listing_int(l, g ? g->consumers : 0);
+    listing_int(l, later);
+    return true;
 }
 
 static bool fill_queues(struct listing *l, const struct settings *s, struct redis *r, struct arena *arena,
@@ -99,7 +118,7 @@ static bool list_clock_handler(struct listing *l, const struct settings *s, cons
     listing_text(l, hs->queue);
     listing_text(l, hs->schedule);
     listing_int(l, marks);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         listing_int(l, 0);
     return true;
 }
@@ -116,15 +135,14 @@ static bool fill_handlers(struct listing *l, const struct settings *s, struct re
                 return false;
             continue;
         }
-        if (!stream_state(r, hs->queue, arena, &state, err))
+        if (!stream_state(r, hs->queue, arena, &state, err) || !list_handler(l, hs, &state, r, err))
             return false;
-        list_handler(l, hs, &state);
     }
     return true;
 }
 
 #define QUEUE_COLUMNS   "queue events length dead groups groups_of_no_handler"
-#define HANDLER_COLUMNS "handler type queue schedule waiting pending oldest_seconds consumers"
+#define HANDLER_COLUMNS "handler type queue schedule waiting pending oldest_seconds consumers later"
 
 static int show(struct verb_call *call, const char *verb, const char *columns,
                 bool (*fill)(struct listing *, const struct settings *, struct redis *, struct arena *, struct error *))
@@ -145,7 +163,9 @@ static int show(struct verb_call *call, const char *verb, const char *columns,
 
 int verb_queues(struct verb_call *call)
 {
-    return call->argc ? verb_usage("queues", "takes no arguments") : show(call, "queues", QUEUE_COLUMNS, fill_queues);
+    if (call->argc == 2 && strcmp(call->argv[0], "forget") == 0)
+        return queues_forget(call, call->argv[1]);
+    return call->argc ? verb_usage("queues", "[forget HANDLER]") : show(call, "queues", QUEUE_COLUMNS, fill_queues);
 }
 
 int verb_handlers(struct verb_call *call)
@@ -158,8 +178,10 @@ int verb_handlers(struct verb_call *call)
 
 struct status {
     const char *redis, *opensearch; /* "" where nothing is wrong */
+    const char *platform;           /* what its broker says; NULL: none is named */
     int64_t waiting, pending, dead, oldest_seconds;
     int64_t marked; /* keys to be computed by handlers that run by the clock */
+    int64_t later;  /* subjects that handlers of events left for the clock */
 };
 
 static bool sum_up(const struct settings *s, struct redis *r, struct arena *arena, struct status *status,
@@ -174,7 +196,7 @@ static bool sum_up(const struct settings *s, struct redis *r, struct arena *aren
     }
     for (size_t i = 0; i < s->handler_count; i++) {
         const struct group_state *g;
-        int64_t marks;
+        int64_t marks, later;
 
         if (s->handlers[i].kind->traits & KIND_CLOCK) {
             if (!count_marks(s, &s->handlers[i], r, &marks, err))
@@ -182,8 +204,9 @@ static bool sum_up(const struct settings *s, struct redis *r, struct arena *aren
             status->marked += marks;
             continue;
         }
-        if (!stream_state(r, s->handlers[i].queue, arena, &state, err))
+        if (!stream_state(r, s->handlers[i].queue, arena, &state, err) || !count_later(&s->handlers[i], r, &later, err))
             return false;
+        status->later += later;
         g = find_group(&state, s->handlers[i].name);
         status->waiting += g ? g->waiting : state.length;
         status->pending += g ? g->pending : 0;
@@ -193,7 +216,47 @@ static bool sum_up(const struct settings *s, struct redis *r, struct arena *aren
     return true;
 }
 
-static void print_status(const struct status *status, bool json)
+/* What handlers have to say: a line each, or the members of a JSON object. */
+static bool tell_handlers(const struct settings *s, struct redis *r, bool json, struct buf *out, struct error *err)
+{
+    struct buf text = BUF_INIT;
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < s->handler_count; i++) {
+        const struct handler_settings *hs = &s->handlers[i];
+        const struct handler_type *type = handler_type_find(hs->type);
+
+        if (!type->tell)
+            continue;
+        buf_reset(&text);
+        ok = type->tell(r, hs, json, &text, err);
+        if (ok && json)
+            buf_printf(out, "%s\"%s\":%s", out->length ? "," : "", hs->name, text.data);
+        else if (ok)
+            buf_printf(out, "%-11s %s\n", hs->name, text.data);
+    }
+    buf_release(&text);
+    return ok;
+}
+
+/* The broker whose queues are read, where one is named: it is another's, and keeps what it likes. */
+static bool ask_platform(const struct settings *s, struct error *err)
+{
+    struct redis *broker;
+    struct arena *arena;
+    bool ok;
+
+    if (!*s->platform.url)
+        return true;
+    broker = redis_new(&(struct redis_options){&s->platform.address, (int)s->redis.timeout_ms});
+    arena = arena_new();
+    ok = redis_do(broker, arena, NULL, err, "PING");
+    arena_free(arena);
+    redis_free(broker);
+    return ok;
+}
+
+static void print_status(const struct status *status, const struct buf *handlers, bool json)
 {
     struct buf out = BUF_INIT;
 
@@ -202,15 +265,27 @@ static void print_status(const struct status *status, bool json)
         buf_add_json_text(&out, *status->redis ? status->redis : "ok");
         buf_add_text(&out, ",\"opensearch\":");
         buf_add_json_text(&out, *status->opensearch ? status->opensearch : "ok");
-        buf_printf(&out, ",\"waiting\":%lld,\"pending\":%lld,\"marked\":%lld,\"dead\":%lld,\"oldest_seconds\":%lld}\n",
+        if (status->platform) {
+            buf_add_text(&out, ",\"platform\":");
+            buf_add_json_text(&out, status->platform);
+        }
+        buf_printf(&out,
+                   ",\"waiting\":%lld,\"pending\":%lld,\"marked\":%lld,\"later\":%lld,\"dead\":%lld,"
+                   "\"oldest_seconds\":%lld,\"handlers\":{%s}}\n",
                    (long long)status->waiting, (long long)status->pending, (long long)status->marked,
-                   (long long)status->dead, (long long)status->oldest_seconds);
+                   (long long)status->later, (long long)status->dead, (long long)status->oldest_seconds,
+                   handlers->data);
     } else {
         buf_printf(&out, "redis       %s\nopensearch  %s\n", *status->redis ? status->redis : "ok",
                    *status->opensearch ? status->opensearch : "ok");
-        buf_printf(&out, "waiting     %lld\npending     %lld\nmarked      %lld\ndead        %lld\noldest      %lld s\n",
+        if (status->platform)
+            buf_printf(&out, "platform    %s\n", status->platform);
+        buf_printf(&out, "waiting     %lld\npending     %lld\nmarked      %lld\nlater       %lld\n",
                    (long long)status->waiting, (long long)status->pending, (long long)status->marked,
-                   (long long)status->dead, (long long)status->oldest_seconds);
+                   (long long)status->later);
+        buf_printf(&out, "dead        %lld\noldest      %lld s\n", (long long)status->dead,
+                   (long long)status->oldest_seconds);
+        buf_add(&out, handlers->data, handlers->length);
     }
     fwrite(out.data, 1, out.length, stdout);
     buf_release(&out);
@@ -221,22 +296,31 @@ static int report(const struct settings *s, bool json)
     struct redis *r = settings_redis(s);
     struct client *client = client_new(&s->opensearch);
     struct arena *arena = arena_new();
-    struct error redis_err = ERROR_INIT, opensearch_err = ERROR_INIT;
+    struct error redis_err = ERROR_INIT, opensearch_err = ERROR_INIT, platform_err = ERROR_INIT;
     struct status status = {.redis = "", .opensearch = ""};
-    bool redis_answers, opensearch_answers;
+    struct buf handlers = BUF_INIT;
+    bool redis_answers, opensearch_answers, platform_answers;
+
     if (!guard_check(r, &redis_err))
         status.redis = redis_err.text;
-    redis_answers = redis_err.kind != ERROR_AGAIN && sum_up(s, r, arena, &status, &redis_err);
+    redis_answers = redis_err.kind != ERROR_AGAIN && sum_up(s, r, arena, &status, &redis_err) &&
+                    tell_handlers(s, r, json, &handlers, &redis_err);
     if (!redis_answers)
         status.redis = redis_err.text;
     opensearch_answers = client_ready(client, &opensearch_err);
     if (!opensearch_answers)
         status.opensearch = opensearch_err.text;
-    print_status(&status, json);
+    platform_answers = ask_platform(s, &platform_err);
+    if (*s->platform.url)
+        status.platform = platform_answers ? "ok" : platform_err.text;
+    print_status(&status, &handlers, json);
+    buf_release(&handlers);
     arena_free(arena);
     client_free(client);
     redis_free(r);
-    return redis_answers && opensearch_answers ? EXIT_DONE : EXIT_UNREACHABLE;
+    if (!redis_answers || !opensearch_answers || !platform_answers)
+        return EXIT_UNREACHABLE;
+    return EXIT_DONE;
 }
 
 int verb_status(struct verb_call *call)
@@ -244,16 +328,35 @@ int verb_status(struct verb_call *call)
     return call->argc ? verb_usage("status", "takes no arguments") : report(call->settings, call->json);
 }
 
-/* The broker whose queues are read, where one is named: it is another's, and keeps what it likes. */
 static bool check_platform(const struct settings *s, struct error *err)
 {
-    struct redis *broker = redis_new(&(struct redis_options){&s->platform.address, (int)s->redis.timeout_ms});
-    struct arena *arena = arena_new();
-    bool ok = redis_do(broker, arena, NULL, err, "PING");
+    bool ok = ask_platform(s, err);
 
-    arena_free(arena);
-    redis_free(broker);
-    printf("platform: %s\n", ok ? "ok" : err->text);
+    if (*s->platform.url)
+        printf("platform: %s\n", ok ? "ok" : err->text);
+    return ok;
+}
+
+/* Each handler that names what a server has; those with nothing to say are not. */
+static bool check_handlers(const struct settings *s, struct client *client, struct error *err)
+{
+    struct buf notes = BUF_INIT;
+    bool ok = true;
+
+    for (size_t i = 0; i < s->handler_count; i++) {
+        const struct handler_settings *hs = &s->handlers[i];
+        struct error wrong = ERROR_INIT;
+
+        buf_reset(&notes);
+        if (!handler_online(hs, client, &notes, &wrong)) {
+            printf("%s:%d: handler %s: %s\n", s->path, hs->line, hs->name, wrong.text);
+            *err = ok ? wrong : *err;
+            ok = false;
+        }
+        for (const char *line = notes.data, *end; (end = strchr(line, '\n')); line = end + 1)
+            printf("handler %s: %.*s\n", hs->name, (int)(end - line), line);
+    }
+    buf_release(&notes);
     return ok;
 }
 
@@ -273,11 +376,13 @@ int check_online(const struct settings *s)
     }
     if (client_ready(client, &err)) {
         puts("opensearch: ok");
+        if (!check_handlers(s, client, &err))
+            code = code == EXIT_DONE ? error_exit_code(&err) : code;
     } else {
         printf("opensearch: %s\n", err.text);
         code = code == EXIT_DONE ? error_exit_code(&err) : code;
     }
-    if (*s->platform.url && !check_platform(s, &err))
+    if (!check_platform(s, &err))
         code = code == EXIT_DONE ? error_exit_code(&err) : code;
     client_free(client);
     redis_free(r);

@@ -19,8 +19,9 @@
 enum {
     PAUSE_BASE_MS = 250,
     PAUSE_MOST_MS = 10000,
-    READ_WAIT_MS = 500, /* how long a read may wait; bounds how late a stop is seen */
-    COLLECT_MS = 100,   /* what comes so soon after the first event goes with it */
+    PAUSE_ASKED_MOST_MS = 300000, /* where the peer asked for longer: it may be back before */
+    READ_WAIT_MS = 500,           /* how long a read may wait; bounds how late a stop is seen */
+    COLLECT_MS = 100,             /* what comes so soon after the first event goes with it */
 };
 
 #define SET_BACK_US (INT64_C(60) * US_PER_SECOND) /* small corrections are no jump */
@@ -30,6 +31,7 @@ struct crew {
     const struct handler_settings *common;
     struct schedule *schedule;
     atomic_bool installed;
+    atomic_int paused_lanes;
     struct counter *paused;
 };
 
@@ -39,7 +41,8 @@ struct worker {
     struct lane *lane;
     struct stop *stop;
     pthread_t thread;
-    int number;
+    int number; /* of the lanes at the tail of the queue */
+    bool head, paused;
     atomic_int_fast64_t since_ms; /* of the pass under way; 0: none */
 };
 
@@ -66,14 +69,23 @@ static void rest(struct worker *w, int64_t ms)
 /* A peer is away: time helps, or an operator who reads this. */
 static void pause_lane(struct worker *w, int failures, const struct error *err)
 {
+    int64_t ms = backoff_ms(failures, PAUSE_BASE_MS, PAUSE_MOST_MS),
+            asked_ms = err->wait_ms < PAUSE_ASKED_MOST_MS ? err->wait_ms : PAUSE_ASKED_MOST_MS;
+
+    if (!w->paused)
+        atomic_fetch_add(&w->crew->paused_lanes, 1);
+    w->paused = true;
     counter_set(w->crew->paused, 1);
     outage_say("%s; paused, trying again", err->text);
-    rest(w, backoff_ms(failures, PAUSE_BASE_MS, PAUSE_MOST_MS));
+    rest(w, asked_ms > ms ? asked_ms : ms);
 }
 
 static void resume_lane(struct worker *w)
 {
-    if (counter_value(w->crew->paused) == 0)
+    if (!w->paused)
+        return;
+    w->paused = false;
+    if (atomic_fetch_sub(&w->crew->paused_lanes, 1) > 1)
         return;
     counter_set(w->crew->paused, 0);
     log_info("handler %s goes on", w->crew->common->name);
@@ -81,12 +93,13 @@ static void resume_lane(struct worker *w)
 
 static void install(struct worker *w)
 {
+    bool first = w->number == 0 && !w->head;
     struct error err;
     int failures = 0;
 
-    while (w->number == 0 && !stop_wanted(w->stop) && !lane_install(w->lane, &err))
+    while (first && !stop_wanted(w->stop) && !lane_install(w->lane, &err))
         pause_lane(w, failures++, &err);
-    if (w->number == 0)
+    if (first)
         atomic_store(&w->crew->installed, true);
     while (!atomic_load(&w->crew->installed) && !stop_sleep(w->stop, 50))
         continue;
@@ -201,7 +214,7 @@ static void *worker_main(void *context)
     struct worker *w = context;
 
     install(w);
-    if (schedule_kind(w->crew->schedule) == SCHEDULE_AT_ONCE)
+    if (w->head || schedule_kind(w->crew->schedule) == SCHEDULE_AT_ONCE)
         run_at_once(w);
     else
         run_by_schedule(w);
@@ -213,25 +226,34 @@ static void *worker_main(void *context)
 
 static bool crew_open(struct crew *c, const struct handler_settings *hs, struct error *err)
 {
-    struct buf labels = BUF_INIT;
-
     c->common = hs;
-    counter_label(&labels, "handler", hs->name);
-    c->paused = counter_get(COUNTER_GAUGE, "crier_handler_paused", "1 while the handler's peer is away", labels.data);
-    buf_release(&labels);
+    c->paused = counter_with(COUNTER_GAUGE, "crier_handler_paused", "1 while the handler's peer is away", "handler",
+                             hs->name, NULL);
     c->schedule = schedule_new(hs->schedule, err);
     return c->schedule != NULL;
 }
 
 static void workers_free(struct workers *w)
 {
-    for (size_t i = 0; i < w->count; i++)
+    for (size_t i = w->count; i-- > 0;) /* a head before the tail that it is beside */
         lane_free(w->items[i].lane);
     for (size_t i = 0; i < w->crew_count; i++)
         schedule_free(w->crews[i].schedule);
     free(w->items);
     free(w->crews);
     free(w);
+}
+
+/* Whatever the handler's schedule, what somebody waits for is done at once. */
+static bool open_head(struct workers *w, struct crew *c, struct lane *tail, const struct settings *s, struct stop *stop,
+                      struct error *err)
+{
+    struct worker *one = &w->items[w->count];
+
+    *one = (struct worker){.settings = s, .crew = c, .stop = stop, .head = true};
+    one->lane = lane_new_head(tail, err);
+    w->count += one->lane != NULL;
+    return one->lane != NULL;
 }
 
 static bool open_lanes(struct workers *w, struct crew *c, const struct settings *s, const char *process,
@@ -246,7 +268,7 @@ static bool open_lanes(struct workers *w, struct crew *c, const struct settings 
             return false;
         w->count++;
     }
-    return true;
+    return open_head(w, c, w->items[w->count - 1].lane, s, stop, err);
 }
 
 /* Those that run by the clock are in clock_workers. */
@@ -262,7 +284,7 @@ struct workers *workers_start(const struct settings *s, const char *process, str
     bool ok = true;
 
     for (size_t i = 0; i < s->handler_count; i++)
-        lanes += takes_events(&s->handlers[i]) ? (size_t)s->handlers[i].parallel : 0;
+        lanes += takes_events(&s->handlers[i]) ? (size_t)s->handlers[i].parallel + 1 : 0;
     w->crews = xcalloc(s->handler_count + 1, sizeof *w->crews);
     w->items = xcalloc(lanes + 1, sizeof *w->items);
     for (size_t i = 0; ok && i < s->handler_count; i++) {

@@ -10,11 +10,15 @@
 #include "base/attrs.h"
 #include "base/error.h"
 #include "base/stop.h"
+#include "base/text.h"
 #include "config/settings.h"
 
 struct workers;
 
-/* Opens every lane, then starts their threads. NULL: ERROR_CONFIG, and nothing was started. */
+/*
+ * Opens every lane, of each handler one more for what somebody waits for, then starts their threads. NULL:
+ * ERROR_CONFIG, and nothing was started.
+ */
 struct workers *workers_start(const struct settings *s, const char *process, struct stop *stop,
                               struct error *err) must_check;
 

@@ -226,7 +226,7 @@ static void a_search_that_takes_too_long_goes_through_in_smaller_pages(void **st
     many_views_happen(s, "2026-10-05", 200);
     run_aggregation(s, "year"); /* OpenSearch has seen all by now */
     scene = go_behind(&b, s);
-    b.settings.opensearch.timeout_ms = 1000;
+    b.settings.opensearch.timeout_ms = 4000;
     fault_proxy_set(b.proxy, &(struct fault){.path_with = "_search", .longer_than = 1500, .link = FAULT_HANG});
     assert_int_equal(run_aggregation(scene, "day"), 200);
     assert_int_equal(index_count(s->settings, "stats-day"), 200);

@@ -17,7 +17,7 @@
 #include "support/fault_proxy.h"
 #include "support/search_index.h"
 
-enum { PATIENCE_MS = 20000 };
+enum { PATIENCE_MS = 60000 };
 
 /* A service behind a proxy, which lets its writes hang. */
 struct stage {

@@ -22,7 +22,7 @@ static const char ini[] =
     "[redis]\nurl = REDIS\ntimeout = 2s\n[opensearch]\nurl = SEARCH\nprefix = PREFIX\n"
     "[http]\nlisten = 127.0.0.1:0\n"
     "[event record-view]\nprofile = invenio-record-view\nclicks = cop51\nid = digest\n"
-    "[handler events-stats-record-view]\nschedule = every 100ms\nparallel = 2\nbatch = 10\ndeadline = 5s\n"
+    "[handler events-stats-record-view]\nschedule = every 100ms\nparallel = 2\nbatch = 10\ndeadline = 10s\n"
     "[handler record-view-agg]\nschedule = every 200ms\n[handler record-stats]\nschedule = every 200ms\n"
     "index = records\n[report]\nplatform = Audited\npublisher = Auditor\nrecords = records\n";
 

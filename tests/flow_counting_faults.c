@@ -19,10 +19,11 @@
 #include "base/clock.h"
 #include "base/http.h"
 #include "base/json.h"
-#include "notifier/stream.h"
+#include "support/counting.h"
+#include "support/pause.h"
 #include "support/process.h"
-#include "support/scene.h"
 #include "support/search_index.h"
+#include "support/work.h"
 
 enum { USERS = 30, RECORDS = 40, PER_PARENT = 3, DAYS = 3, WINDOW_S = 10, DAY_S = 86400, BATCH = 40 };
 
@@ -37,8 +38,7 @@ struct model {
 };
 
 struct stage {
-    struct scene *scene;
-    struct server *serve;
+    struct counting counting;
     struct model model;
 };
 
@@ -47,11 +47,6 @@ static int number_of(const char *name, int fallback)
     const char *given = getenv(name);
 
     return given && *given ? atoi(given) : fallback;
-}
-
-static void sleep_ms(int64_t ms)
-{
-    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
 }
 
 /* --------------------------------------------------------------------------------------------------- the stage */
@@ -74,21 +69,21 @@ static int setup(void **state)
     struct stage *st = calloc(1, sizeof *st);
 
     assert_non_null(st);
-    st->scene = scene_open("[redis]\nurl = REDIS\ntimeout = 2s\n[opensearch]\nurl = SEARCH\nprefix = PREFIX\n"
-                           "[http]\nlisten = 127.0.0.1:0\n"
-                           "[event record-view]\nprofile = invenio-record-view\n"
-                           "[event file-download]\nprofile = invenio-file-download\n"
-                           "[handler events-stats-record-view]\nschedule = every 100ms\ndeadline = 5s\n"
-                           "[handler events-stats-file-download]\nschedule = every 100ms\ndeadline = 5s\n"
-                           "[handler record-view-agg]\nschedule = every 200ms\npage = 50\n"
-                           "[handler file-download-agg]\nschedule = every 200ms\npage = 50\n"
-                           "[handler record-stats]\nschedule = every 200ms\nindex = records\npage = 5\n");
+    counting_open(&st->counting, "[redis]\nurl = REDIS\ntimeout = 2s\n[opensearch]\nurl = SEARCH\nprefix = PREFIX\n"
+                                 "[http]\nlisten = 127.0.0.1:0\n"
+                                 "[event record-view]\nprofile = invenio-record-view\n"
+                                 "[event file-download]\nprofile = invenio-file-download\n"
+                                 "[handler events-stats-record-view]\nschedule = every 100ms\ndeadline = 10s\n"
+                                 "[handler events-stats-file-download]\nschedule = every 100ms\ndeadline = 10s\n"
+                                 "[handler record-view-agg]\nschedule = every 200ms\npage = 50\n"
+                                 "[handler file-download-agg]\nschedule = every 200ms\npage = 50\n"
+                                 "[handler record-stats]\nschedule = every 200ms\nindex = records\npage = 5\n");
     for (int kind = 0; kind < KINDS; kind++) {
         st->model.seen[kind] = calloc((size_t)RECORDS * USERS * WINDOWS, 1);
         assert_non_null(st->model.seen[kind]);
     }
-    make_records(st->scene);
-    st->serve = crier_serve_start(st->scene->config_path);
+    make_records(st->counting.scene);
+    counting_serve(&st->counting, 1);
     *state = st;
     return 0;
 }
@@ -97,9 +92,7 @@ static int teardown(void **state)
 {
     struct stage *st = *state;
 
-    server_free(st->serve);
-    index_delete(st->scene->settings, "*");
-    scene_close(st->scene);
+    counting_close(&st->counting);
     for (int kind = 0; kind < KINDS; kind++)
         free(st->model.seen[kind]);
     free(st);
@@ -133,34 +126,15 @@ static void add_event(struct model *m, struct buf *out)
     buf_add_text(out, "}}");
 }
 
-/* A careful sender: the same again until it is acknowledged. */
-static void send_batch(struct stage *st, struct http *http)
+static void send_batch(struct stage *st)
 {
-    struct http_reply reply = HTTP_REPLY_INIT;
     struct buf body = BUF_INIT;
-    struct error err;
-    char url[100];
 
     buf_add_char(&body, '[');
     for (int i = 0; i < BATCH; i++)
         add_event(&st->model, &body);
     buf_add_char(&body, ']');
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/events", server_port(st->serve));
-    while (!http_send(http,
-                      &(struct http_request){.method = "POST",
-                                             .url = url,
-                                             .content_type = "application/json",
-                                             .body = body.data,
-                                             .length = body.length},
-                      &reply, &err) ||
-           reply.status != 202) {
-        if (reply.status >= 400 && reply.status < 500)
-            fail_msg("%ld %s", reply.status, reply.body.data);
-        sleep_ms(50);
-    }
-    if (strstr(reply.body.data, "refused") || strstr(reply.body.data, "robot"))
-        fail_msg("%s", reply.body.data);
-    buf_release(&reply.body);
+    counting_send(&st->counting, 0, "application/json", body.data);
     buf_release(&body);
 }
 
@@ -174,49 +148,13 @@ static void recount_and_die(struct stage *st)
     if (pid == 0) {
         if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
             _exit(126);
-        crier_run(NULL, (const char *const[]){"aggregations", "run", "--config", st->scene->config_path, "--from",
-                                              "2026-11-01", "--to", "2026-11-03", NULL});
+        crier_run(NULL, (const char *const[]){"aggregations", "run", "--config", st->counting.scene->config_path,
+                                              "--from", "2026-11-01", "--to", "2026-11-03", NULL});
         _exit(0);
     }
-    sleep_ms(20 + rand() % 300);
+    pause_ms(20 + rand() % 300);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-}
-
-static int64_t dirty_left(struct stage *st, const char *queue, const char *handler)
-{
-    return scene_redis(st->scene, "ZCARD crier:{%s}:dirty:%s", queue, handler)->integer;
-}
-
-static int64_t left_to_do(struct stage *st)
-{
-    static const char *const queues[] = {"stats-record-view", "stats-file-download"};
-    static const char *const aggregations[] = {"record-view-agg", "file-download-agg"};
-    int64_t left = 0;
-
-    for (size_t q = 0; q < ARRAY_LENGTH(queues); q++) {
-        struct queue_state state;
-        struct error err;
-
-        if (!stream_state(st->scene->redis, queues[q], st->scene->arena, &state, &err))
-            fail_msg("%s", err.text);
-        for (size_t g = 0; g < state.group_count; g++)
-            left += state.groups[g].waiting + state.groups[g].pending;
-        left += dirty_left(st, queues[q], aggregations[q]) + dirty_left(st, queues[q], "record-stats");
-    }
-    arena_reset(st->scene->arena);
-    return left;
-}
-
-static void wait_until_done(struct stage *st, int64_t seconds)
-{
-    int64_t until_ms = clock_monotonic_ms() + seconds * 1000, left;
-
-    while ((left = left_to_do(st)) != 0) {
-        if (clock_monotonic_ms() > until_ms)
-            fail_msg("%lld events and keys are not done after %lld s", (long long)left, (long long)seconds);
-        sleep_ms(100);
-    }
 }
 
 /* ------------------------------------------------------------------------------------------------ the comparison */
@@ -239,14 +177,6 @@ static struct totals totals_of(const struct model *m, enum kind kind, int record
             t.unique += t.count > before;
         }
     return t;
-}
-
-static json_t *document(struct stage *st, const char *index, const char *id)
-{
-    char path[300];
-
-    snprintf(path, sizeof path, "/%s%s/_doc/%s", st->scene->settings->opensearch.prefix, index, id);
-    return index_ask(st->scene->settings, "GET", path, NULL);
 }
 
 static int64_t number_at(const json_t *object, const char *path)
@@ -272,7 +202,8 @@ static int64_t check_aggregates(struct stage *st, enum kind kind)
                 snprintf(id, sizeof id, "ui_r%d-2026-11-%02d", record, day + 1);
             else
                 snprintf(id, sizeof id, "b%d_f%d-2026-11-%02d", record, record, day + 1);
-            found = document(st, kind == VIEW ? "stats-record-view-2026-11" : "stats-file-download-2026-11", id);
+            found = counting_document(&st->counting,
+                                      kind == VIEW ? "stats-record-view-2026-11" : "stats-file-download-2026-11", id);
             if (number_at(found, "_source.count") != wanted.count ||
                 number_at(found, "_source.unique_count") != wanted.unique ||
                 (kind == DOWNLOAD && number_at(found, "_source.volume") != wanted.count * (100 + record)))
@@ -321,32 +252,34 @@ static void check_record(struct stage *st, int record, const json_t *found)
 static void nothing_is_lost_or_doubled_from_click_to_record_by_kills(void **state)
 {
     struct stage *st = *state;
-    struct http *http = http_new(&(struct http_options){.connect_ms = 2000, .timeout_ms = 10000});
+    struct server *serve = st->counting.services[0];
+    const struct settings *settings = st->counting.scene->settings;
     int kills = number_of("CRIER_KILLS", 20);
     int64_t views, downloads;
 
     srand((unsigned)number_of("CRIER_SEED", 5));
     for (int day = 0; day < kills; day++) {
         for (int batch = 0; batch < 10; batch++)
-            send_batch(st, http);
+            send_batch(st);
         if (day % 2)
             recount_and_die(st);
-        sleep_ms(rand() % 700);
-        server_kill(st->serve);
-        server_restart(st->serve);
+        pause_ms(rand() % 700);
+        work_survives(st->counting.scene, "stats-record-view", "events-stats-record-view");
+        work_survives(st->counting.scene, "stats-file-download", "events-stats-file-download");
+        server_kill(serve);
+        server_restart(serve);
     }
-    http_free(http);
-    wait_until_done(st, 120);
+    counting_wait(&st->counting);
     views = check_aggregates(st, VIEW);
     downloads = check_aggregates(st, DOWNLOAD);
-    assert_int_equal(index_count(st->scene->settings, "stats-record-view-*"), views); /* and none besides */
-    assert_int_equal(index_count(st->scene->settings, "stats-file-download-*"), downloads);
+    assert_int_equal(index_count(settings, "stats-record-view-*"), views); /* and none besides */
+    assert_int_equal(index_count(settings, "stats-file-download-*"), downloads);
     for (int record = 0; record < RECORDS; record++) {
         char id[20];
         json_t *found;
 
         snprintf(id, sizeof id, "uuid-%d", record);
-        found = document(st, "records", id);
+        found = counting_document(&st->counting, "records", id);
         check_record(st, record, found);
         json_decref(found);
     }

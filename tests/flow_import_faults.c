@@ -22,6 +22,7 @@
 #include "support/counting.h"
 #include "support/process.h"
 #include "support/search_index.h"
+#include "support/work.h"
 
 enum {
     LINES = 18000,
@@ -31,7 +32,7 @@ enum {
     DAY_S = 86400,
     IMPORT_MOST_MS = 5,
     SERVE_MOST_MS = 120,
-    PATIENCE_MS = 30000
+    PATIENCE_MS = 60000
 };
 
 #define FIRST_DAY_S INT64_C(1793491200) /* 2026-11-01 */
@@ -41,8 +42,8 @@ static const char ini[] =
     "[http]\nlisten = 127.0.0.1:0\n"
     "[event record-view]\nprofile = invenio-record-view\n"
     "[event file-download]\nprofile = invenio-file-download\n"
-    "[handler events-stats-record-view]\nschedule = every 100ms\nbatch = 100\ndeadline = 5s\n"
-    "[handler events-stats-file-download]\nschedule = every 100ms\nbatch = 100\ndeadline = 5s\n"
+    "[handler events-stats-record-view]\nschedule = every 100ms\nbatch = 100\ndeadline = 10s\n"
+    "[handler events-stats-file-download]\nschedule = every 100ms\nbatch = 100\ndeadline = 10s\n"
     "[handler record-view-agg]\nschedule = every 200ms\npage = 20\n"
     "[handler file-download-agg]\nschedule = every 200ms\npage = 20\n"
     "[handler record-stats]\nschedule = every 200ms\nindex = records\npage = 5\n"
@@ -141,16 +142,8 @@ static int teardown(void **state)
 
 static pid_t begin_import(struct fixture *f)
 {
-    pid_t pid = fork_bound();
-
-    if (pid == 0) {
-        if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
-            _exit(126);
-        execl(CRIER_PROGRAM, "crier", "import", "--config", f->counting.scene->config_path, "--json", "--backlog",
-              "1000000", "access-log", f->log, (char *)NULL);
-        _exit(127);
-    }
-    return pid;
+    return crier_begin((const char *const[]){"import", "--config", f->counting.scene->config_path, "--json",
+                                             "--backlog", "1000000", "access-log", f->log, NULL});
 }
 
 /* True: it was killed, and had not come to its end. */
@@ -160,6 +153,7 @@ static bool kill_import(pid_t pid)
 
     kill(pid, SIGKILL);
     assert_int_equal(waitpid(pid, &status, 0), pid);
+    free(crier_begun_said(pid));
     if (WIFEXITED(status))
         assert_int_equal(WEXITSTATUS(status), 0);
     return WIFSIGNALED(status);
@@ -198,6 +192,8 @@ static bool disturb_once(struct fixture *f)
     bool away = rand() % 2, killed;
     pid_t import;
 
+    work_survives(f->counting.scene, "stats-record-view", "events-stats-record-view");
+    work_survives(f->counting.scene, "stats-file-download", "events-stats-file-download");
     if (away)
         server_kill(serve);
     import = begin_import(f);
@@ -212,10 +208,13 @@ static bool disturb_once(struct fixture *f)
 
 static void disturb(struct fixture *f, int kills)
 {
-    for (int i = 0; i < kills; i++)
-        if (!disturb_once(f))
-            fail_msg("the import came to its end after %d kills", i);
-    print_message("%d kills of each, with %lld events taken by then\n", kills, (long long)events_taken(f));
+    int i = 0;
+
+    while (i < kills && disturb_once(f))
+        i++;
+    print_message("%d kills of each, with %lld events taken by then\n", i, (long long)events_taken(f));
+    if (i < kills / 3) /* fewer than wanted are killed where the machine is so busy that the test comes late */
+        fail_msg("the import came to its end after %d kills", i);
 }
 
 /* All that was made of the log, without the moments at which that was. */

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "handlers/report/report_send.h"
+#include "support/canary.h"
 #include "support/report_stage.h"
 
 /* ------------------------------------------------------------------------------------------------------------ sending
@@ -31,7 +32,7 @@ static void check_request(const struct report_stage *f, size_t number, const cha
     assert_true(number < f->hub.request_count);
     if (strncmp(f->hub.heads[number], start, strlen(start)) != 0)
         fail_msg("\"%s\" is not how this begins: %s", start, f->hub.heads[number]);
-    if (!strcasestr(f->hub.heads[number], "\r\nAuthorization: Bearer s3cret\r\n"))
+    if (!strcasestr(f->hub.heads[number], "\r\nAuthorization: Bearer " CANARY "-hub\r\n"))
         fail_msg("no token: %s", f->hub.heads[number]);
 }
 

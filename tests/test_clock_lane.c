@@ -14,7 +14,7 @@
 #include "scheduler/lease.h"
 #include "support/scene.h"
 
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 60000 };
 
 struct stage {
     struct scene *scene;

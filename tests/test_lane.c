@@ -122,7 +122,7 @@ static void a_pass_out_of_turn_takes_nothing_new(void **state)
 static void what_is_held_between_passes_stays_the_lanes_own(void **state)
 {
     struct stage *st = *state;
-    struct stream *other = stream_new(st->scene->redis, "q", "trail", "other/0");
+    struct stream *other = stream_new(st->scene->redis, "q", STREAM_TAIL, "trail", "other/0");
     int64_t until_ms = clock_monotonic_ms() + 2500; /* more than twice the deadline */
     struct left_behind left[5];
     struct error err;

@@ -39,7 +39,7 @@ static void append_numbered(struct scene *s, int count)
 
 static struct stream *reader(struct scene *s, const char *consumer)
 {
-    return stream_new(s->redis, "q", "h", consumer);
+    return stream_new(s->redis, "q", STREAM_TAIL, "h", consumer);
 }
 
 static struct batch read_all(struct scene *s, struct stream *stream)
@@ -73,7 +73,7 @@ static void an_event_not_acknowledged_is_taken_over_when_its_process_is_gone(voi
         assert_true(stream_take_over(lives, left, 10, 60000, &count, &err));
     assert_int_equal(count, 2);
     assert_int_equal(left[0].deliveries, 1);
-    assert_true(stream_fetch(lives, &in, &left[0].id, 1, true, &err));
+    assert_true(stream_fetch(lives, &in, &left[0].id, 1, STREAM_ONCE_MORE, &err));
     assert_int_equal(in.count, 1);
     assert_true(span_is(in.items[0].event.id, "e1"));
     stream_free(gone);
@@ -110,7 +110,7 @@ static void what_is_handed_back_counts_as_never_delivered(void **state)
     append_numbered(s, 1);
     assert_true(stream_announce(s->redis, "a", &err));
     in = read_all(s, a);
-    assert_true(stream_hand_back(a, &in.items[0].id, 1, &err));
+    assert_true(stream_hand_back(a, &in.items[0].id, 1, 0, &err));
     assert_true(stream_leave(a, &err));
     assert_true(stream_take_over(b, left, 10, 60000, &count, &err));
     assert_int_equal(count, 1);
@@ -139,7 +139,8 @@ static void a_group_that_is_gone_is_made_anew_from_the_beginning(void **state)
 static void trimming_spares_what_one_group_has_not_done(void **state)
 {
     struct scene *s = *state;
-    struct stream *fast = stream_new(s->redis, "q", "fast", "p/0"), *slow = stream_new(s->redis, "q", "slow", "p/0");
+    struct stream *fast = stream_new(s->redis, "q", STREAM_TAIL, "fast", "p/0"),
+                  *slow = stream_new(s->redis, "q", STREAM_TAIL, "slow", "p/0");
     struct batch in;
     struct error err;
     int64_t trimmed;
@@ -164,7 +165,7 @@ static void trimming_spares_what_one_group_has_not_done(void **state)
 static void a_group_that_is_still_to_be_made_has_all_to_do(void **state)
 {
     struct scene *s = *state;
-    struct stream *fast = stream_new(s->redis, "q", "fast", "p/0");
+    struct stream *fast = stream_new(s->redis, "q", STREAM_TAIL, "fast", "p/0");
     struct batch in;
     struct error err;
     int64_t trimmed;
@@ -263,7 +264,7 @@ static void a_group_that_went_away_does_not_hold_up_who_has_a_dead_letter_in_han
     in = read_all(s, stream);
     delivery_set(&in, &in.items[0], OUTCOME_DEAD, "no good", "");
     scene_redis(s, "FLUSHALL");
-    if (!dead_bury(s->redis, "q", "h", &in, &err))
+    if (!dead_bury(s->redis, "q", STREAM_TAIL, "h", &in, &err))
         fail_msg("%s", err.text);
     stream_free(stream);
 }
@@ -301,6 +302,40 @@ static void the_state_says_what_waits_what_is_pending_and_how_old(void **state)
     stream_free(stream);
 }
 
+/* Two events in the tail, and three in the head, of which the group has done two. */
+static void head_and_tail_are_one_queue_in_the_state_and_are_trimmed_by_what_each_has_done(void **state)
+{
+    struct scene *s = *state;
+    struct stream *head = stream_new(s->redis, "q", STREAM_HEAD, "h", "a/0");
+    struct queue_state q;
+    struct batch in = {.arena = s->arena};
+    struct error err;
+    int64_t trimmed;
+
+    scene_redis(s, "CONFIG SET stream-node-max-entries 1");
+    append_numbered(s, 2);
+    for (int i = 0; i < 3; i++)
+        scene_redis(s, "XADD crier:{q}:head * id h%d source s type user.updated time 2026-01-01T00:00:00Z unique h%d",
+                    i, i);
+    assert_true(stream_read(head, &in, 10, 0, &err));
+    assert_int_equal(in.count, 3);
+    assert_true(stream_ack(head, &in.items[0].id, 1, &err) && stream_ack(head, &in.items[1].id, 1, &err));
+    assert_true(stream_state(s->redis, "q", s->arena, &q, &err));
+    assert_int_equal(q.length, 5);
+    assert_int_equal(q.group_count, 1);
+    assert_int_equal(q.groups[0].waiting, 2); /* all of the tail, where it has no group yet */
+    assert_int_equal(q.groups[0].pending, 1);
+    delivery_set(&in, &in.items[2], OUTCOME_DEAD, "no good", NULL);
+    assert_true(dead_bury(s->redis, "q", STREAM_HEAD, "h", &in, &err));
+    assert_true(stream_trim(s->redis, "q", "h", 0, 1, &trimmed, &err));
+    assert_in_range(trimmed, 2, 3);
+    assert_true(stream_state(s->redis, "q", s->arena, &q, &err));
+    assert_int_equal(q.dead, 1);
+    assert_int_equal(q.groups[0].pending, 0);
+    assert_int_equal(scene_redis(s, "XLEN crier:{q}:stream")->integer, 2);
+    stream_free(head);
+}
+
 static void a_dead_letter_keeps_the_event_and_comes_back_for_its_handler_alone(void **state)
 {
     struct scene *s = *state;
@@ -314,8 +349,8 @@ static void a_dead_letter_keeps_the_event_and_comes_back_for_its_handler_alone(v
     append_numbered(s, 2);
     in = read_all(s, stream);
     delivery_set(&in, &in.items[1], OUTCOME_DEAD, "no good", "mapper_parsing_exception");
-    assert_true(dead_bury(s->redis, "q", "h", &in, &err));
-    assert_true(dead_bury(s->redis, "q", "h", &in, &err)); /* again after a crash: no second letter */
+    assert_true(dead_bury(s->redis, "q", STREAM_TAIL, "h", &in, &err));
+    assert_true(dead_bury(s->redis, "q", STREAM_TAIL, "h", &in, &err)); /* again after a crash: no second letter */
     assert_true(dead_list(s->redis, "q", NULL, 10, s->arena, &letters, &count, &err));
     assert_int_equal(count, 1);
     assert_string_equal(letters[0].reason, "no good");
@@ -366,6 +401,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_leader_that_was_replaced_trims_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(the_state_says_what_waits_what_is_pending_and_how_old, setup, teardown),
+        cmocka_unit_test_setup_teardown(head_and_tail_are_one_queue_in_the_state_and_are_trimmed_by_what_each_has_done,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_dead_letter_keeps_the_event_and_comes_back_for_its_handler_alone, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(an_entry_that_is_no_event_is_dead_and_harms_no_other, setup, teardown),

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "notifier/access_log/access_log.h"
 #include "notifier/access_log/access_log_url.h"
-#include "notifier/access_log/backlog.h"
+#include "notifier/backlog.h"
 #include "notifier/envelope.h"
 #include "notifier/pattern.h"
 #include "notifier/personal.h"

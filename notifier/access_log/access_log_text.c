@@ -2,19 +2,12 @@
 
 #include <string.h>
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
+#include "base/text.h"
 
 /* The byte that two digits at at stand for; -1: none do. */
 static int hex_byte(const char *at, const char *end)
 {
-    int high = end - at >= 2 ? hex_digit(at[0]) : -1, low = high >= 0 ? hex_digit(at[1]) : -1;
+    int high = end - at >= 2 ? text_hex_digit(at[0]) : -1, low = high >= 0 ? text_hex_digit(at[1]) : -1;
 
     return low >= 0 ? high << 4 | low : -1;
 }

@@ -14,6 +14,7 @@
 #include "notifier/stream.h"
 #include "scheduler/lane.h"
 #include "support/search_index.h"
+#include "support/work.h"
 
 #define INI_WITHOUT_SEARCH                                                                                             \
     "[redis]\nurl = REDIS\n[http]\nlisten = 127.0.0.1:0\n[queue statistics]\nevents = record-view\n"                   \
@@ -292,6 +293,8 @@ void click_crew_start(struct click_crew *crew, struct click_stage *st)
     struct error err;
 
     atomic_store(&crew->end, false);
+    for (int i = 0; i < 2; i++)
+        work_is_alive(st->scene, arena_printf(st->scene->arena, "process%d", i));
     for (int i = 0; i < LANES; i++) {
         char *process = arena_printf(st->scene->arena, "process%d", i / 2);
 
@@ -301,8 +304,6 @@ void click_crew_start(struct click_crew *crew, struct click_stage *st)
             fail_msg("%s", err.text);
         pthread_create(&crew->workers[i].thread, NULL, work, &crew->workers[i]);
     }
-    for (int i = 0; i < 2; i++)
-        assert_true(stream_announce(st->scene->redis, arena_printf(st->scene->arena, "process%d", i), &err));
 }
 
 void click_crew_end(struct click_crew *crew)

@@ -14,15 +14,18 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "indexer/client.h"
+#include "support/canary.h"
 #include "support/process.h"
 #include "support/search_index.h"
 
-enum { WORDS_MOST = 20, BULK_DOCUMENTS = 2000, DUMP_MOST = 10000 };
+enum { WORDS_MOST = 20, BULK_DOCUMENTS = 2000, DUMP_MOST = 10000, SETTLE_MS = 60000 };
 
 const char past_ini[] =
-    "[redis]\nurl = REDIS\n[opensearch]\nurl = SEARCH\nprefix = PREFIX\n[http]\nlisten = 127.0.0.1:0\n"
+    "[redis]\nurl = REDIS\nsealing_key = " CANARY CANARY CANARY "canarys=\n"
+    "[opensearch]\nurl = SEARCH\nprefix = PREFIX\n[http]\nlisten = 127.0.0.1:0\n"
     "[queue views]\nevents = record-view\n"
     "[event record-view]\nunique = data.unique_id visitor_id\nclicks = cop51\n"
     "[handler views]\ntype = statistics\nqueue = views\nschedule = every 100ms\nparallel = 1\n"
@@ -50,32 +53,71 @@ int past_crier(struct scene *s, const char *wanted, const char *const words[])
     return code;
 }
 
-static void become_crier(const struct scene *s, const char *const words[])
+static pid_t begin_crier(const struct scene *s, const char *const words[])
 {
-    const char *all[WORDS_MOST + 4] = {CRIER_PROGRAM, words[0], "--config", s->config_path};
-    FILE *quiet = freopen("/dev/null", "w", stderr);
+    const char *all[WORDS_MOST + 3] = {words[0], "--config", s->config_path};
 
     for (size_t i = 1; words[i] && i < WORDS_MOST; i++)
-        all[i + 3] = words[i];
-    if (quiet && freopen("/dev/null", "w", stdout))
-        execv(all[0], (char *const *)(uintptr_t)all);
-    _exit(127);
+        all[i + 2] = words[i];
+    return crier_begin(all);
+}
+
+static bool any_task_longer_than(struct scene *s, int64_t ms)
+{
+    json_t *answer = index_ask(s->settings, "GET", "/_cluster/pending_tasks", NULL), *task;
+    bool any = false;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, "tasks"), i, task)
+    {
+        any |= json_integer_value(json_object_get(task, "time_in_queue_millis")) >= ms;
+    }
+    json_decref(answer);
+    return any;
+}
+
+void past_settle(struct scene *s)
+{
+    int64_t since_ms = clock_monotonic_ms();
+
+    do {
+        nanosleep(&(struct timespec){.tv_nsec = 200 * 1000000L}, NULL);
+        if (clock_monotonic_ms() - since_ms > SETTLE_MS)
+            fail_msg("OpenSearch does not come to rest");
+    } while (any_task_longer_than(s, clock_monotonic_ms() - since_ms));
 }
 
 bool past_crier_killed(struct scene *s, int after_ms, const char *const words[])
 {
-    pid_t child = fork_bound();
+    pid_t child = begin_crier(s, words);
+    char *said;
     int status;
 
-    if (child == 0)
-        become_crier(s, words);
     nanosleep(&(struct timespec){after_ms / 1000, after_ms % 1000 * 1000000L}, NULL);
     kill(child, SIGKILL);
     waitpid(child, &status, 0);
-    if (WIFSIGNALED(status))
-        return true;
-    assert_int_equal(WEXITSTATUS(status), 0);
-    return false;
+    past_settle(s);
+    said = crier_begun_said(child);
+    if (!WIFSIGNALED(status) && WEXITSTATUS(status) != 0)
+        fail_msg("exit %d: %s", WEXITSTATUS(status), said);
+    free(said);
+    return WIFSIGNALED(status);
+}
+
+void past_crier_killed_when(struct scene *s, bool (*reached)(struct scene *s), const char *const words[])
+{
+    pid_t child = begin_crier(s, words);
+    int status;
+
+    while (!reached(s)) {
+        assert_int_equal(waitpid(child, &status, WNOHANG), 0);
+        nanosleep(&(struct timespec){0, 5000000}, NULL);
+    }
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    free(crier_begun_said(child));
+    past_settle(s);
+    assert_true(WIFSIGNALED(status));
 }
 
 /* ------------------------------------------------------------------------------------------------- the documents */

@@ -35,4 +35,13 @@ int past_crier(struct scene *s, const char *wanted, const char *const words[]);
 /* The same, and kills it after so long: false where it ended before, by itself and well. */
 bool past_crier_killed(struct scene *s, int after_ms, const char *const words[]);
 
+/* The same once reached says so, asked every few milliseconds; fails the test where it ends before. */
+void past_crier_killed_when(struct scene *s, bool (*reached)(struct scene *s), const char *const words[]);
+
+/*
+ * After a crier was killed: until what it asked OpenSearch for last is carried out. The next one, which takes its time
+ * until the lease is free, does not meet that.
+ */
+void past_settle(struct scene *s);
+
 #endif

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "handlers/report/report_month.h"
+#include "support/canary.h"
 #include "support/search_index.h"
 
 static const char mapping[] =
@@ -130,7 +131,7 @@ int report_stage_open(void **state)
              "[handler downloads]\ntype = statistics\nqueue = q\nindex = downloads-{time:%%Y-%%m}\n"
              "[report]\nplatform = Test Repository\nnamespace = testrepo\npublisher = Test Press\n"
              "publisher_id = grid:grid.1.2\nviews = views\ndownloads = downloads\nrecords = records\n"
-             "hub_url = http://127.0.0.1:%d/reports\nhub_token = s3cret\n",
+             "hub_url = http://127.0.0.1:%d/reports\nhub_token = " CANARY "-hub\n",
              f->hub.port);
     f->scene = scene_open(ini);
     f->client = client_new(&f->scene->settings->opensearch);

@@ -14,8 +14,7 @@
 #include "notifier/append.h"
 #include "scheduler/verbs.h"
 
-/* Text with every occurrence of a word replaced. */
-static char *replaced(const char *text, const char *word, const char *by)
+char *scene_replaced(const char *text, const char *word, const char *by)
 {
     struct buf out = BUF_INIT;
     const char *found;
@@ -31,14 +30,14 @@ static char *replaced(const char *text, const char *word, const char *by)
 
 static char *fill_in(const char *ini, const struct server *redis)
 {
-    char *with_redis = replaced(ini, "REDIS", redis_server_url(redis));
-    char *with_prefix = replaced(with_redis, "PREFIX", test_prefix());
+    char *with_redis = scene_replaced(ini, "REDIS", redis_server_url(redis));
+    char *with_prefix = scene_replaced(with_redis, "PREFIX", test_prefix());
     char *text = with_prefix;
 
     if (strstr(with_prefix, "SEARCH")) {
         struct server *search = opensearch_server_start();
 
-        text = replaced(with_prefix, "SEARCH", opensearch_server_url(search));
+        text = scene_replaced(with_prefix, "SEARCH", opensearch_server_url(search));
         free(with_prefix);
     }
     free(with_redis);

@@ -24,6 +24,9 @@ struct scene {
  * "PREFIX" by test_prefix. Fails the test with the mistakes where it does not load.
  */
 struct scene *scene_open(const char *ini);
+
+/* Text with every occurrence of a word replaced. Yours to free. */
+char *scene_replaced(const char *text, const char *word, const char *by);
 void scene_close(struct scene *s);
 
 /* An event with all that must be there; id is its own and its unique id. data: JSON or NULL. */

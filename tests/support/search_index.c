@@ -12,12 +12,13 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "indexer/client.h"
+#include "support/scene.h"
 
 /* Shards of an index that was just made are not there for a moment: 503, which passes. */
 static const struct http_reply *ask_patiently(struct client *c, const char *method, const char *path, const char *body)
 {
     const char *type = body && strstr(path, "_bulk") ? "application/x-ndjson" : "application/json";
-    int64_t until_ms = clock_monotonic_ms() + 30000;
+    int64_t until_ms = clock_monotonic_ms() + 60000;
     const struct http_reply *reply;
     struct error err;
 
@@ -106,6 +107,15 @@ void index_delete(const struct settings *s, const char *name)
 
     path_of(path, sizeof path, s, name, "?ignore_unavailable=true");
     json_decref(index_ask(s, "DELETE", path, NULL));
+}
+
+int index_scene_close(void **state)
+{
+    struct scene *s = *state;
+
+    index_delete(s->settings, "*");
+    scene_close(s);
+    return 0;
 }
 
 void index_bulk(const struct settings *s, const char *lines)

@@ -15,6 +15,9 @@ int64_t index_count(const struct settings *s, const char *pattern);
 json_t *index_ask(const struct settings *s, const char *method, const char *path, const char *body);
 void index_delete(const struct settings *s, const char *name);
 
+/* Teardown of a test whose *state is a struct scene: it goes with all indices of its prefix. */
+int index_scene_close(void **state);
+
 /* NDJSON for _bulk, which must go through without error. */
 void index_bulk(const struct settings *s, const char *lines);
 

@@ -1,4 +1,4 @@
-#include "notifier/access_log/backlog.h"
+#include "notifier/backlog.h"
 
 #include <unistd.h>
 
@@ -38,22 +38,24 @@ static bool backlog_read(const struct settings *s, struct redis *r, const char *
     return ok;
 }
 
-static bool gets_urls(const struct settings *s, const struct queue_settings *q)
+static bool gets_urls(const struct settings *s, const struct queue_settings *q, const void *context)
 {
+    (void)context;
     for (size_t i = 0; i < s->url_count; i++)
         if (patterns_match(q->events, span_of(s->urls[i].event)))
             return true;
     return false;
 }
 
-/* The queue with the longest backlog. */
-static bool longest(const struct settings *s, struct redis *r, int64_t *events, const char **queue, struct error *err)
+bool backlog_longest(const struct settings *s, struct redis *r,
+                     bool (*asked)(const struct settings *s, const struct queue_settings *q, const void *context),
+                     const void *context, int64_t *events, const char **queue, struct error *err)
 {
     *events = 0;
     for (size_t i = 0; i < s->queue_count; i++) {
         int64_t backlog;
 
-        if (!gets_urls(s, &s->queues[i]))
+        if (!asked(s, &s->queues[i], context))
             continue;
         if (!backlog_read(s, r, s->queues[i].name, &backlog, err))
             return false;
@@ -70,7 +72,7 @@ bool backlog_wait(const struct settings *s, struct redis *r, int64_t most, struc
     const char *queue = "";
     int64_t waiting;
 
-    for (bool said = false; longest(s, r, &waiting, &queue, err); said = true) {
+    for (bool said = false; backlog_longest(s, r, gets_urls, NULL, &waiting, &queue, err); said = true) {
         if (waiting <= most)
             return true;
         if (!said)
