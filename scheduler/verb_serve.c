@@ -14,18 +14,22 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "handlers/query/stats_query.h"
-#include "notifier/guard.h"
 #include "notifier/platform/platform_door.h"
 #include "scheduler/clock_part.h"
 #include "scheduler/clock_workers.h"
+#include "scheduler/configuration_said.h"
 #include "scheduler/held.h"
 #include "scheduler/monitor.h"
+#include "scheduler/redis_awaited.h"
+#include "scheduler/reload.h"
+#include "scheduler/signals.h"
 #include "scheduler/verbs.h"
+#include "scheduler/watchdog.h"
 #include "scheduler/worker.h"
 
 enum { PART_DOOR = 1, PART_HANDLERS = 2, PART_CLOCK = 4, PARTS_ALL = 7 };
 
-enum { PAGES_MOST = 8 };
+enum { PAGES_MOST = 32 };
 
 /* What runs; NULL where the part is not asked for. */
 struct parts {
@@ -64,7 +68,7 @@ static bool parse_parts(const struct verb_call *call, int *parts, struct error *
     } known[] = {
         {"door",     PART_DOOR    },
         {"handlers", PART_HANDLERS},
-        {"clock",    PART_CLOCK   }
+        {"clock",    PART_CLOCK   },
     };
 
     *parts = call->argc ? 0 : PARTS_ALL;
@@ -79,53 +83,6 @@ static bool parse_parts(const struct verb_call *call, int *parts, struct error *
         *parts |= bit;
     }
     return true;
-}
-
-/* Waits for one of the signals that end us, at most ms; 0: none came. */
-static int wait_signal(int64_t ms)
-{
-    struct timespec limit = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
-    sigset_t set;
-    int signal;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    signal = sigtimedwait(&set, NULL, &limit);
-    return signal > 0 ? signal : 0;
-}
-
-/* Before the first thread, so that all inherit it. */
-static void block_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-}
-
-/* A Redis that is not there yet is waited for; one that may forget is refused, unless `unsafe = yes`. */
-static bool redis_is_safe(const struct settings *s, bool *stopped, struct error *err)
-{
-    struct redis *r = settings_redis(s);
-    struct log_limit limit = LOG_LIMIT_INIT;
-    bool ok;
-
-    for (int failures = 0; !(ok = guard_check(r, err)) && err->kind == ERROR_AGAIN; failures++) {
-        log_limited(&limit, LOG_LEVEL_WARN, "%s; waiting for it", err->text);
-        sd_notify(0, "STATUS=waiting for Redis\nEXTEND_TIMEOUT_USEC=30000000");
-        *stopped = wait_signal(backoff_ms(failures, 250, 5000)) != 0;
-        if (*stopped)
-            break;
-    }
-    redis_free(r);
-    if (!ok && err->kind == ERROR_CONFIG && s->redis.unsafe) {
-        log_warn("%s; going on, as [redis] unsafe = yes", err->text);
-        ok = true;
-    }
-    return ok;
 }
 
 static void add_page(struct parts *p, const struct door_page *page)
@@ -163,9 +120,7 @@ static bool start_parts(struct parts *p, const struct settings *s, const char *p
         return false;
     if (parts & PART_HANDLERS && !(p->workers = workers_start(s, process, p->stop, err)))
         return false;
-    if (parts & PART_DOOR && !start_door(p, s, err))
-        return false;
-    return true;
+    return !(parts & PART_DOOR) || start_door(p, s, err);
 }
 
 struct ending {
@@ -196,7 +151,7 @@ static void *end_parts(void *context)
     pthread_mutex_lock(&e->mutex);
     e->over = true;
     pthread_mutex_unlock(&e->mutex);
-    kill(getpid(), SIGTERM); /* wakes main, which waits for signals */
+    signals_wake();
     return NULL;
 }
 
@@ -210,25 +165,37 @@ static bool is_over(struct ending *e)
     return over;
 }
 
-/* Drains as long as allowed; a second signal, or the time, ends at once: what is unfinished comes again. */
-static int drain(struct parts *p, int64_t drain_ms)
+enum drained { DRAINED, DRAIN_LATE, DRAIN_CUT };
+
+/* As long as allowed; another signal that ends us does so at once. But for DRAINED threads are still at work. */
+static enum drained drain(struct parts *p, int64_t drain_ms)
 {
     struct ending e = {.parts = p, .mutex = PTHREAD_MUTEX_INITIALIZER};
     int64_t until_ms = clock_monotonic_ms() + drain_ms, left_ms;
     pthread_t thread;
-    bool again = false;
+    int signal = 0;
 
-    sd_notify(0, "STOPPING=1");
     pthread_create(&thread, NULL, end_parts, &e);
-    while (!is_over(&e) && !again && (left_ms = until_ms - clock_monotonic_ms()) > 0)
-        again = wait_signal(left_ms) && !is_over(&e);
-    if (is_over(&e)) {
+    while (!is_over(&e) && (!signal || signal == SIGHUP) && (left_ms = until_ms - clock_monotonic_ms()) > 0)
+        signal = watchdog_wait(left_ms);
+    if (is_over(&e))
         pthread_join(thread, NULL);
-        return EXIT_DONE;
+    else
+        log_warn("%s: what is unfinished comes again after the next start",
+                 signal ? "second signal, ending at once" : "not drained in time");
+    signals_forget_wake();
+    if (signal && signal != SIGHUP)
+        return DRAIN_CUT;
+    return is_over(&e) ? DRAINED : DRAIN_LATE;
+}
+
+static int stop(struct parts *p, int64_t drain_ms, int code)
+{
+    sd_notify(0, "STOPPING=1");
+    if (drain(p, drain_ms) != DRAINED) {
+        _exit(code);
     }
-    log_warn("%s: what is unfinished comes again after the next start",
-             again ? "second signal, ending at once" : "not drained in time");
-    _exit(EXIT_DONE);
+    return code;
 }
 
 /* The longest that a pass may take before the process counts as stuck. */
@@ -241,14 +208,39 @@ static int64_t stuck_ms(const struct settings *s)
     return 3 * longest + s->opensearch.timeout_ms;
 }
 
-static void watch(const struct parts *p, const struct settings *s)
+/* Until a signal ends it; true: to begin anew with the configuration of the file, which is good. */
+static bool watch(const struct parts *p, const struct verb_call *call)
 {
-    uint64_t watchdog_us = 0;
-    int64_t every_ms = sd_watchdog_enabled(0, &watchdog_us) > 0 ? (int64_t)(watchdog_us / 3000) : 60000;
+    int64_t every_ms = watchdog_every_ms();
+    int signal;
 
-    while (!wait_signal(every_ms))
-        if (!p->workers || workers_longest_pass_ms(p->workers) < stuck_ms(s))
-            sd_notify(0, "WATCHDOG=1");
+    while (!(signal = signals_wait(every_ms)) || signal == SIGHUP) {
+        if (signal && reload_is_good(call, p->door != NULL, p->workers != NULL))
+            return true;
+        if (!p->workers || workers_longest_pass_ms(p->workers) < stuck_ms(call->settings))
+            watchdog_feed();
+    }
+    return false;
+}
+
+static _Noreturn void begin_anew(struct parts *p, const struct verb_call *call)
+{
+    if (drain(p, call->settings->service.drain_ms) == DRAIN_CUT) {
+        _exit(EXIT_DONE);
+    }
+    reload_begin(call);
+}
+
+/* After a SIGHUP nobody waits for the exit code, and what is wrong may pass, or be put right. */
+static int failed(struct parts *p, const struct verb_call *call, bool anew, const struct error *why)
+{
+    int code = verb_failed("serve", why);
+
+    if (!anew)
+        return p->stop ? stop(p, call->settings->service.drain_ms, code) : code;
+    if (p->stop && drain(p, call->settings->service.drain_ms) == DRAIN_CUT)
+        _exit(EXIT_DONE);
+    reload_begin_later(call);
 }
 
 int verb_serve(struct verb_call *call)
@@ -257,25 +249,28 @@ int verb_serve(struct verb_call *call)
     struct parts parts = {0};
     struct error err;
     char process[128];
-    bool stopped = false;
+    bool stopped = false, anew = reload_is_anew();
     int wanted;
 
     if (!parse_parts(call, &wanted, &err))
         return verb_usage("serve", err.text);
     log_set_level((enum log_level)s->service.log);
     memory_prepare();
-    block_signals();
+    signals_block();
     name_process(process);
-    if (!redis_is_safe(s, &stopped, &err))
-        return stopped ? EXIT_DONE : verb_failed("serve", &err);
-    if (!start_parts(&parts, s, process, wanted, &err)) {
-        drain(&parts, s->service.drain_ms);
-        return verb_failed("serve", &err);
-    }
+    if (!redis_is_safe(call, &stopped, &err))
+        return stopped ? EXIT_DONE : failed(&parts, call, anew, &err);
+    if (!start_parts(&parts, s, process, wanted, &err))
+        return failed(&parts, call, anew, &err);
+    if (!configuration_say(s, call->outside, &err))
+        log_warn("%s", err.text);
     memory_settle();
     log_info("crier %s serves as %s", CRIER_VERSION, process);
     sd_notifyf(0, "READY=1\nSTATUS=serving as %s", process);
-    watch(&parts, s);
+    if (watch(&parts, call)) {
+        log_info("beginning anew, with the configuration as it is now");
+        begin_anew(&parts, call);
+    }
     log_info("stopping");
-    return drain(&parts, s->service.drain_ms);
+    return stop(&parts, s->service.drain_ms, EXIT_DONE);
 }
