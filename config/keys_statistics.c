@@ -15,6 +15,9 @@ const struct config_key platform_keys[] = {
      "instead of a password in the url"},
     {"queues", CONFIG_TEXT, AT(queues), "stats-record-view=record-view stats-file-download=file-download", 0, 0, NULL, NULL,
      "which queues are read, and which type their events get: QUEUE=TYPE, separated by spaces"},
+    {"notifications", CONFIG_TEXT, AT(notifications), "", 0, 0, NULL, NULL,
+     "queues that the platform's task send_change_notifications, and no other one, is routed to, separated by spaces; "
+     "crier does these calls in place of the platform's workers"},
     {"exchange", CONFIG_TEXT, AT(exchange), "events", 0, 0, NULL, NULL,
      "the exchange the platform publishes to: its bindings are kept, so that nothing published is lost"},
     {"poll", CONFIG_TIME, AT(poll_ms), "1s", 10, HOUR, NULL, NULL,

@@ -51,7 +51,7 @@ const struct config_section config_sections[] = {
     {"opensearch", ONE(opensearch), .help = "OpenSearch, which holds the results"},
     {"http", ONE(http), .help = "the door for events, and the pages for health, metrics and statistics"},
     {"audit", ONE(audit), .help = "the audit log"},
-    {"platform", ONE(platform), .help = "the queues a platform's own statistics events wait in (kombu's Redis transport)"},
+    {"platform", ONE(platform), .help = "the queues a platform's own events and change notifications wait in (kombu's Redis transport)"},
     {"access-log", ONE(access_log), .help = "how a line of an access log is written, for `crier import access-log`"},
     {"report", ONE(report), .help = "what usage reports say besides numbers"},
     {"queue", MANY(queue, "NAME"), .check_name = check_name, .help = "one stream of events"},

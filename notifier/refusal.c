@@ -38,7 +38,7 @@ static void add_word(struct args *args, const char *name, const char *value)
 
 bool refusal_bury(const struct settings *s, struct redis *r, const struct refusal *refusal, struct error *err)
 {
-    const struct queue_settings *q = patterns_queue(s, refusal->type);
+    const struct queue_settings *q = refusal->queue ? refusal->queue : patterns_queue(s, refusal->type);
     struct arena *arena;
     struct args args = ARGS_INIT;
     char key[KEY_BYTES], now[TIME_TEXT_BYTES];

@@ -17,14 +17,15 @@
 #include "notifier/dead.h"
 
 struct refusal {
-    const char *door;          /* who refused it; stands where other letters name a handler */
-    const char *source, *type; /* of the event it should have been */
+    const char *door;                   /* who refused it; stands where other letters name a handler */
+    const char *source, *type;          /* of the event it should have been */
+    const struct queue_settings *queue; /* NULL: the first one that wants the type */
     const char *reason,
         *digest; /* digest: under a key, the same for the same bytes; one letter each within the window */
     size_t length;
 };
 
-/* Into the dead letters of the first queue that wants the type; where none does there is nothing to note. */
+/* Into the dead letters of the queue; where none wants the type there is nothing to note. */
 bool refusal_bury(const struct settings *s, struct redis *r, const struct refusal *refusal,
                   struct error *err) must_check;
 

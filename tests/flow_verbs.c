@@ -13,7 +13,7 @@
 #include "support/scene.h"
 #include "support/work.h"
 
-/* What the service does itself has no data.action: each run adds an event that is dead. */
+/* What the service does itself has no data.action, and is done all the same: each run adds an event. */
 static int setup(void **state)
 {
     char path[300], ini[700];
@@ -62,7 +62,7 @@ static void a_dry_run_of_a_handler_says_what_waits_and_does_nothing(void **state
     assert_int_equal(say(s, "1 events wait", "run", "trail", "--dry-run", NULL), 0);
     assert_int_equal(scene_redis(s, "XLEN crier:{q}:stream")->integer, 1); /* nor is anything said for the audit */
     assert_int_equal(scene_redis(s, "XINFO GROUPS crier:{q}:stream")->count, 0);
-    assert_int_equal(say(s, "\"events\":2,\"dead\":1", "run", "trail", "--json", NULL), 3);
+    assert_int_equal(say(s, "\"events\":2,\"dead\":0", "run", "trail", "--json", NULL), 0);
 }
 
 static void a_run_that_leaves_dead_letters_says_so_by_its_exit_code(void **state)
@@ -70,7 +70,7 @@ static void a_run_that_leaves_dead_letters_says_so_by_its_exit_code(void **state
     struct scene *s = *state;
 
     append_one(s, "a", "{\"other\":1}");
-    assert_int_equal(say(s, "2 of them to the dead letters", "run", "trail", NULL, NULL), 3);
+    assert_int_equal(say(s, "1 of them to the dead letters", "run", "trail", NULL, NULL), 3);
 }
 
 static void a_dead_letter_is_not_retried_for_a_handler_that_is_gone(void **state)
@@ -90,7 +90,12 @@ static void a_dead_letter_is_not_retried_for_a_handler_that_is_gone(void **state
 static void what_a_door_refused_is_not_retried_and_the_rest_is(void **state)
 {
     struct scene *s = *state;
-    struct refusal refusal = {"platform-door", "platform:stats", "user.updated", "the message is not JSON", "d1g", 7};
+    struct refusal refusal = {.door = "platform-door",
+                              .source = "platform:stats",
+                              .type = "user.updated",
+                              .reason = "the message is not JSON",
+                              .digest = "d1g",
+                              .length = 7};
     const char *id;
     struct error err;
 
@@ -129,6 +134,28 @@ static void what_is_not_understood_is_a_usage_error(void **state)
     assert_int_equal(say(s, "--month lacks", "statistics", "restate", "--month", NULL), 2);
 }
 
+static void a_handler_taken_out_holds_nothing_back_once_it_is_forgotten(void **state)
+{
+    struct scene *s = *state;
+    size_t heads;
+
+    append_one(s, "a", "{\"action\":\"x\"}");
+    append_one(s, "b", "{\"action\":\"x\"}");
+    scene_redis(s, "XGROUP CREATE crier:{q}:stream former 0");
+    scene_redis(s, "XGROUP CREATE crier:{q}:head former 0 MKSTREAM");
+    heads = scene_redis(s, "XINFO GROUPS crier:{q}:head")->count - 1;
+    work_off(s, "trail");
+    assert_int_equal(say(s, "1 group of former, with 2 events", "queues", "forget", "former", "--dry-run"), 0);
+    assert_int_equal(scene_redis(s, "XINFO GROUPS crier:{q}:stream")->count, 2);
+    assert_int_equal(say(s, "\"groups\":1", "queues", "forget", "former", "--json"), 0);
+    assert_int_equal(scene_redis(s, "XINFO GROUPS crier:{q}:stream")->count, 1);
+    assert_int_equal(scene_redis(s, "XINFO GROUPS crier:{q}:head")->count, heads);
+    assert_int_equal(scene_redis(s, "XLEN crier:{q}:stream")->integer, 3); /* the audit is told */
+    assert_int_equal(say(s, "no queue has a group", "queues", "forget", "former", NULL), 2);
+    assert_int_equal(say(s, "is configured", "queues", "forget", "trail", NULL), 2);
+    assert_int_equal(scene_redis(s, "XINFO GROUPS crier:{q}:stream")->count, 1);
+}
+
 static int setup_with_broker(void **state)
 {
     *state = scene_open("[redis]\nurl = REDIS\n[platform]\nurl = redis://127.0.0.1:1\n[queue q]\nevents = user.*\n");
@@ -138,6 +165,37 @@ static int setup_with_broker(void **state)
 static void a_broker_of_the_platform_that_is_away_is_named_by_check_online(void **state)
 {
     assert_int_equal(say(*state, "platform: Redis at 127.0.0.1:1", "check", "--online", NULL, NULL), 69);
+}
+
+static int setup_with_what_nothing_takes(void **state)
+{
+    *state = scene_open(
+        "[redis]\nurl = REDIS\n[platform]\nurl = redis://127.0.0.1:1\n"
+        "queues = stats-file=file.downloaded stats-user=user.seen\n"
+        "[audit]\nfile = /var/lib/crier/nobody.ndjson\n[url view]\npattern = ^/records/(?<recid>[a-z0-9-]+)\n"
+        "event = record.viewed\n[queue q]\nevents = user.*\n");
+    return 0;
+}
+
+static void check_names_what_nothing_takes_and_calls_the_file_good(void **state)
+{
+    assert_int_equal(
+        say(*state, "note: [url view]: no queue takes events of type record.viewed", "check", NULL, NULL, NULL), 0);
+    assert_int_equal(say(*state, "note: [platform] queues: no queue takes events of type file.downloaded", "check",
+                         NULL, NULL, NULL),
+                     0);
+    assert_int_equal(say(*state, "nobody.ndjson stays empty", "check", NULL, NULL, NULL), 0);
+}
+
+static void check_has_no_note_on_what_is_taken(void **state)
+{
+    struct scene *s = *state;
+    const char *words[] = {"check", "--config", s->config_path, NULL};
+    char *out;
+
+    assert_int_equal(crier_run(&out, words), 0);
+    assert_null(strstr(out, "note:"));
+    free(out);
 }
 
 #define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -151,8 +209,12 @@ int main(void)
         IN_SCENE(what_a_door_refused_is_not_retried_and_the_rest_is),
         IN_SCENE(many_dead_letters_are_shown_where_all_are_asked_for),
         IN_SCENE(what_is_not_understood_is_a_usage_error),
+        IN_SCENE(a_handler_taken_out_holds_nothing_back_once_it_is_forgotten),
         cmocka_unit_test_setup_teardown(a_broker_of_the_platform_that_is_away_is_named_by_check_online,
                                         setup_with_broker, teardown),
+        cmocka_unit_test_setup_teardown(check_names_what_nothing_takes_and_calls_the_file_good,
+                                        setup_with_what_nothing_takes, teardown),
+        IN_SCENE(check_has_no_note_on_what_is_taken),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,3 +124,32 @@ bool kombu_message_read(const char *bytes, size_t length, int depth, struct aren
     json_decref(message);
     return ok;
 }
+
+/* The body of a call of a known task. */
+static bool read_call(const json_t *message, struct arena *arena, struct span *out, struct error *err)
+{
+    struct span body = SPAN_NONE;
+
+    if (!form_check(message, err) || !read_body(message, arena, &body, err))
+        return false;
+    *out = (struct span){arena_copy(arena, body.text, body.length), body.length};
+    return true;
+}
+
+bool kombu_task_read(const char *bytes, size_t length, struct arena *arena, struct kombu_task *out, struct error *err)
+{
+    json_t *message = json_text_parse(bytes, length, ENVELOPE_DEPTH, err);
+    bool ok = true;
+
+    *out = (struct kombu_task){"", SPAN_NONE};
+    if (!message)
+        return error_in(err, "the message");
+    if (json_is_object(message))
+        out->name = arena_text(arena, json_member_text(json_object_get(message, "headers"), "task", ""));
+    else
+        ok = error_set(err, ERROR_INPUT, "the message is not a JSON object");
+    if (out->name[0])
+        ok = read_call(message, arena, &out->body, err);
+    json_decref(message);
+    return ok;
+}

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/attrs.h"
 #include "base/error.h"
+#include "base/text.h"
 
 enum { KOMBU_TAG_BYTES = 64 };
 
@@ -26,5 +27,15 @@ struct kombu_message {
 /* depth: of the event's JSON. ERROR_INPUT: there is no event in it; out->payload is NULL, the tag may be known. */
 bool kombu_message_read(const char *bytes, size_t length, int depth, struct arena *arena, struct kombu_message *out,
                         struct error *err) must_check;
+
+/* A call of one of the platform's tasks (Celery's second protocol), its body not looked into. */
+struct kombu_task {
+    const char *name; /* "": none is told, and the body not read */
+    struct span body; /* the arguments as JSON text */
+};
+
+/* ERROR_INPUT: it is no such message; name is told all the same where it is known. All in the arena. */
+bool kombu_task_read(const char *bytes, size_t length, struct arena *arena, struct kombu_task *out,
+                     struct error *err) must_check;
 
 #endif

@@ -6,7 +6,7 @@
 
 enum {
     PEEK_BYTES = 8 * 1024 * 1024, /* of one look, but always one message */
-    SLACK = 200,                  /* so far behind the place where it was seen a message is looked for */
+    SLACK = 200,                  /* so far from the place where it was seen a message is looked for first */
 };
 
 #define SEPARATOR "\x06\x16"
@@ -14,19 +14,21 @@ enum {
 static const int steps[KOMBU_PRIORITIES] = {0, 3, 6, 9};
 
 /*
- * KEYS: the list. ARGV: how many, how many bytes altogether, the longest message. Replies the messages from the oldest;
- * one too long is [its length, its SHA-1]. Neither script uses what only a newer Redis knows: it is the platform's.
+ * KEYS: the list. ARGV: how many to leave out, how many, how many bytes altogether, the longest message. Replies the
+ * list's length, then the messages from the oldest; one too long is [its length, its SHA-1]. Neither script uses what
+ * only a newer Redis knows: it is the platform's.
  */
 static struct redis_script peek = {
-    .text = "local tail = redis.call('LRANGE', KEYS[1], -tonumber(ARGV[1]), -1)\n"
-            "local out, room = {}, tonumber(ARGV[2])\n"
+    .text = "local passed = tonumber(ARGV[1])\n"
+            "local tail = redis.call('LRANGE', KEYS[1], -passed - tonumber(ARGV[2]), -passed - 1)\n"
+            "local out, room = {redis.call('LLEN', KEYS[1])}, tonumber(ARGV[3])\n"
             "for i = #tail, 1, -1 do\n"
             "  local message = tail[i]\n"
-            "  if #message > tonumber(ARGV[3]) then\n"
+            "  if #message > tonumber(ARGV[4]) then\n"
             "    message = {#message, redis.sha1hex(message)}\n"
             "  else\n"
             "    room = room - #message\n"
-            "    if room < 0 and #out > 0 then break end\n"
+            "    if room < 0 and #out > 1 then break end\n"
             "  end\n"
             "  out[#out + 1] = message\n"
             "end\n"
@@ -34,21 +36,27 @@ static struct redis_script peek = {
 };
 
 /*
- * KEYS: the list. ARGV: how many more to look through than are to go, then the SHA-1 of each. From the oldest on, so
- * that each one found is the last of the list, or behind few that are others'; LREM also works when memory is full.
+ * KEYS: the list. ARGV: how many to leave out and how many to look through, then the SHA-1 of each that is to go. From
+ * the oldest on, so that each one found is the last of the list, or behind those that are others'; where one is not
+ * found, also among those left out. LREM also works when memory is full.
  */
 static struct redis_script take_off = {
-    .text = "local wanted, left, gone = {}, #ARGV - 1, 0\n"
-            "for i = 2, #ARGV do wanted[ARGV[i]] = (wanted[ARGV[i]] or 0) + 1 end\n"
-            "local tail = redis.call('LRANGE', KEYS[1], -(left + tonumber(ARGV[1])), -1)\n"
-            "for i = #tail, 1, -1 do\n"
-            "  if left == 0 then break end\n"
-            "  local sha = redis.sha1hex(tail[i])\n"
-            "  if (wanted[sha] or 0) > 0 then\n"
-            "    wanted[sha], left = wanted[sha] - 1, left - 1\n"
-            "    gone = gone + redis.call('LREM', KEYS[1], -1, tail[i])\n"
+    .text = "local wanted, left, gone = {}, #ARGV - 2, 0\n"
+            "for i = 3, #ARGV do wanted[ARGV[i]] = (wanted[ARGV[i]] or 0) + 1 end\n"
+            "local function look(passed, count)\n"
+            "  local tail = redis.call('LRANGE', KEYS[1], -passed - count, -passed - 1)\n"
+            "  for i = #tail, 1, -1 do\n"
+            "    if left == 0 then break end\n"
+            "    local sha = redis.sha1hex(tail[i])\n"
+            "    if (wanted[sha] or 0) > 0 then\n"
+            "      wanted[sha], left = wanted[sha] - 1, left - 1\n"
+            "      gone = gone + redis.call('LREM', KEYS[1], -1, tail[i])\n"
+            "    end\n"
             "  end\n"
             "end\n"
+            "local passed = tonumber(ARGV[1])\n"
+            "look(passed, tonumber(ARGV[2]))\n"
+            "if left > 0 and passed > 0 then look(0, passed) end\n"
             "return gone\n",
 };
 
@@ -96,32 +104,56 @@ static bool read_waiting(const struct reply *reply, struct raw_hash *sha1, struc
     return true;
 }
 
-bool kombu_peek(struct redis *r, const char *list, size_t most, int64_t bytes_most, struct arena *arena,
-                struct kombu_waiting **out, size_t *count, struct error *err)
+static bool read_all(const struct reply *reply, size_t passed, struct kombu_waiting *out)
+{
+    struct raw_hash *sha1 = raw_hash_new("SHA1");
+    bool ok = true;
+
+    for (size_t i = 1; ok && i < reply->count; i++) {
+        ok = read_waiting(&reply->items[i], sha1, &out[i - 1]);
+        out[i - 1].place = passed + i - 1;
+    }
+    raw_hash_free(sha1);
+    return ok;
+}
+
+bool kombu_peek(struct redis *r, const char *list, const struct kombu_look *look, struct arena *arena,
+                struct kombu_waiting **out, size_t *count, bool *more, struct error *err)
 {
     struct args args = ARGS_INIT;
     const struct reply *reply;
-    struct raw_hash *sha1;
     bool ok;
 
     *count = 0;
     redis_script_args(&peek, &args, 1);
     args_text(&args, list);
-    args_int(&args, (int64_t)most);
+    args_int(&args, (int64_t)look->passed);
+    args_int(&args, (int64_t)look->most);
     args_int(&args, PEEK_BYTES);
-    args_int(&args, bytes_most);
+    args_int(&args, look->bytes_most);
     ok = redis_script_call(r, &peek, &args, arena, &reply, err);
     args_release(&args);
     if (!ok)
         return false;
     *out = arena_zero(arena, (reply->count + 1) * sizeof **out);
-    sha1 = raw_hash_new("SHA1");
-    for (size_t i = 0; ok && i < reply->count; i++)
-        ok = read_waiting(&reply->items[i], sha1, &(*out)[i]) ||
-             error_set(err, ERROR_AGAIN, "Redis gave an unexpected reply");
-    raw_hash_free(sha1);
-    *count = ok ? reply->count : 0;
-    return ok;
+    if (reply->count == 0 || !read_all(reply, look->passed, *out))
+        return error_set(err, ERROR_AGAIN, "Redis gave an unexpected reply");
+    *count = reply->count - 1;
+    *more = (size_t)reply->items[0].integer > look->passed + *count;
+    return true;
+}
+
+/* Which of the list hold the messages, unless much came or went. */
+static void find_place(const struct kombu_waiting *const *messages, size_t count, size_t *passed, size_t *most)
+{
+    size_t first = messages[0]->place, last = first;
+
+    for (size_t i = 1; i < count; i++) {
+        first = messages[i]->place < first ? messages[i]->place : first;
+        last = messages[i]->place > last ? messages[i]->place : last;
+    }
+    *passed = first > SLACK ? first - SLACK : 0;
+    *most = last + 1 + SLACK - *passed;
 }
 
 bool kombu_remove(struct redis *r, const char *list, const struct kombu_waiting *const *messages, size_t count,
@@ -130,11 +162,14 @@ bool kombu_remove(struct redis *r, const char *list, const struct kombu_waiting 
     struct arena *arena = arena_new();
     struct args args = ARGS_INIT;
     const struct reply *reply;
+    size_t passed, most;
     bool ok;
 
+    find_place(messages, count, &passed, &most);
     redis_script_args(&take_off, &args, 1);
     args_text(&args, list);
-    args_int(&args, SLACK);
+    args_int(&args, (int64_t)passed);
+    args_int(&args, (int64_t)most);
     for (size_t i = 0; i < count; i++)
         args_bytes(&args, messages[i]->sha, KOMBU_SHA_BYTES - 1);
     ok = redis_script_call(r, &take_off, &args, arena, &reply, err);

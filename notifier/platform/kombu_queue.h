@@ -30,13 +30,21 @@ struct kombu_waiting {
     const char *bytes;         /* NULL: longer than asked for */
     size_t length;             /* also of one too long */
     char sha[KOMBU_SHA_BYTES]; /* by which it is taken off */
+    size_t place;              /* how many older ones there were */
 };
 
-/* The oldest messages, at most most, none longer than bytes_most, left where they are; all in the arena. */
-bool kombu_peek(struct redis *r, const char *list, size_t most, int64_t bytes_most, struct arena *arena,
-                struct kombu_waiting **out, size_t *count, struct error *err) must_check;
+struct kombu_look {
+    size_t passed; /* how many of the oldest are left out */
+    size_t most;
+    int64_t bytes_most; /* none longer than that */
+};
 
-/* Takes off those of the messages that are still there, in one step. Others that came or went meanwhile stay. */
+/* The oldest messages, left where they are; all in the arena. *more: there are others behind them. */
+bool kombu_peek(struct redis *r, const char *list, const struct kombu_look *look, struct arena *arena,
+                struct kombu_waiting **out, size_t *count, bool *more, struct error *err) must_check;
+
+/* Takes off those of the messages, one at least, that are still there, in one step. Others that came or went meanwhile
+ * stay. */
 bool kombu_remove(struct redis *r, const char *list, const struct kombu_waiting *const *messages, size_t count,
                   struct error *err) must_check;
 

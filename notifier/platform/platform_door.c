@@ -15,8 +15,8 @@
 #include "notifier/personal.h"
 #include "notifier/platform/kombu_message.h"
 #include "notifier/platform/kombu_queue.h"
-#include "notifier/refusal.h"
-#include "notifier/salt.h"
+#include "notifier/platform/notification_queue.h"
+#include "notifier/platform/platform_hands.h"
 
 enum {
     PAUSE_LEAST_MS = 250,
@@ -26,26 +26,25 @@ enum {
     ENVELOPE_BYTES = 8192, /* what kombu writes around a body */
 };
 
-static const char door_name[] = "platform-door";
+static const char counter_name[] = "crier_platform_messages_total",
+                  counter_help[] = "messages of the platform's queues";
 
 /* A queue of the platform's, and the type that its events get. */
 struct mapping {
-    char *queue, *type, *source;
-    bool prepared; /* by the section of its type, which needs to know who it was */
+    char *queue, *type, *source; /* type NULL: it holds change notifications, which have types of their own */
+    bool prepared;               /* by the section of its type, which needs to know who it was */
     struct counter *outcomes[INTAKE_UNAVAILABLE + 1];
+    struct notification_queue notifications;
+    struct notification_place places[KOMBU_PRIORITIES];
     int64_t due_ms, bind_at_ms; /* when it is looked at again, and bound again */
     int failures;               /* in a row */
 };
 
 struct platform_door {
-    const struct settings *settings;
     struct stop *stop;
     struct mapping *mappings;
     size_t count;
-    struct redis *broker, *own;
-    struct intake *intake;
-    struct salt *salt;   /* for what is told of messages that are no events */
-    struct arena *arena; /* of one batch */
+    struct platform_hands hands;
     const struct kombu_waiting **gone;
     pthread_t thread;
 };
@@ -92,15 +91,9 @@ static void mapping_release(struct mapping *m)
 
 static void count_outcomes(struct mapping *m)
 {
-    for (int i = 0; i <= INTAKE_UNAVAILABLE; i++) {
-        struct buf labels = BUF_INIT;
-
-        counter_label(&labels, "queue", m->queue);
-        counter_label(&labels, "outcome", intake_outcome_name((enum intake_outcome)i));
-        m->outcomes[i] = counter_get(COUNTER_TOTAL, "crier_platform_messages_total",
-                                     "messages of the platform's queues", labels.data);
-        buf_release(&labels);
-    }
+    for (int i = 0; i <= INTAKE_UNAVAILABLE; i++)
+        m->outcomes[i] = counter_with(COUNTER_TOTAL, counter_name, counter_help, "queue", m->queue, "outcome",
+                                      intake_outcome_name((enum intake_outcome)i), NULL);
 }
 
 /* A queue whose type nobody here wants is left to whoever reads it now. */
@@ -111,7 +104,7 @@ static bool add_mapping(struct platform_door *d, const char *word, size_t length
 
     if (!read_mapping(word, length, &m->queue, &m->type, err))
         return false;
-    if (!patterns_queue(d->settings, m->type)) {
+    if (!patterns_queue(d->hands.settings, m->type)) {
         log_info("no queue wants %s: the platform's queue %s is left alone", m->type, m->queue);
         mapping_release(m);
         d->count--;
@@ -119,23 +112,45 @@ static bool add_mapping(struct platform_door *d, const char *word, size_t length
     }
     buf_printf(&source, "platform:%s", m->queue);
     m->source = buf_take(&source);
-    m->prepared = personal_prepared(d->settings, m->type);
+    m->prepared = personal_prepared(d->hands.settings, m->type);
     count_outcomes(m);
     return true;
 }
 
-static bool open_mappings(struct platform_door *d, struct error *err)
+static void add_notifications(struct platform_door *d, const char *word, size_t length)
 {
-    const char *at = d->settings->platform.queues, *word;
-    size_t length, words = 0;
+    struct mapping *m = &d->mappings[d->count++];
+
+    m->queue = xstrndup(word, length);
+    count_outcomes(m);
+    m->notifications = (struct notification_queue){
+        m->queue, m->outcomes,
+        counter_with(COUNTER_TOTAL, counter_name, counter_help, "queue", m->queue, "outcome", "foreign", NULL)};
+}
+
+static size_t word_count(const char *at)
+{
+    const char *word;
+    size_t length, count = 0;
 
     while (text_word(&at, &word, &length))
-        words++;
-    d->mappings = xcalloc(words + 1, sizeof *d->mappings);
-    at = d->settings->platform.queues;
+        count++;
+    return count;
+}
+
+static bool open_mappings(struct platform_door *d, struct error *err)
+{
+    const struct platform_settings *p = &d->hands.settings->platform;
+    const char *at = p->queues, *word;
+    size_t length;
+
+    d->mappings = xcalloc(word_count(p->queues) + word_count(p->notifications) + 1, sizeof *d->mappings);
     while (text_word(&at, &word, &length))
         if (!add_mapping(d, word, length, err))
             return error_in(err, "[platform] queues");
+    at = p->notifications;
+    while (text_word(&at, &word, &length))
+        add_notifications(d, word, length);
     return true;
 }
 
@@ -144,17 +159,17 @@ static bool open_mappings(struct platform_door *d, struct error *err)
 /* Adds what the message holds to the intake; what is no event as refused, so that each message has its result. */
 static void add_message(struct platform_door *d, const struct mapping *m, const struct kombu_waiting *waiting)
 {
-    const struct http_settings *limits = &d->settings->http;
+    const struct http_settings *limits = &d->hands.settings->http;
     struct kombu_message message;
     struct error err = ERROR_INIT;
     json_t *event;
 
     if (!waiting->bytes) {
-        intake_add_refused(d->intake, "longer than an event may be");
+        intake_add_refused(d->hands.intake, "longer than an event may be");
         return;
     }
-    if (!kombu_message_read(waiting->bytes, waiting->length, (int)limits->depth, d->arena, &message, &err)) {
-        intake_add_refused(d->intake, err.text);
+    if (!kombu_message_read(waiting->bytes, waiting->length, (int)limits->depth, d->hands.arena, &message, &err)) {
+        intake_add_refused(d->hands.intake, err.text);
         return;
     }
     if (!m->prepared)
@@ -162,40 +177,23 @@ static void add_message(struct platform_door *d, const struct mapping *m, const 
     event = json_pack("{s:s, s:s, s:o}", "event_type", m->type, "source", m->source, "payload", message.payload);
     if (message.tag[0])
         json_object_set_new(event, "id", json_string(message.tag));
-    intake_add_json(d->intake, event);
+    intake_add_json(d->hands.intake, event);
     json_decref(event);
 }
 
-/* Under the day's salt: from a mere digest of a message without anything random the address in it could be found. */
-static bool message_digest(struct platform_door *d, const struct kombu_waiting *waiting, char out[ID_TEXT_BYTES],
-                           struct error *err)
-{
-    struct keyed_hash *hash = salt_of(d->salt, clock_wall_us(), err);
-    const char *text;
-
-    if (!hash)
-        return false;
-    text = arena_printf(d->arena, "message|%s", waiting->sha);
-    keyed_hash_id(hash, text, strlen(text), out);
-    return true;
-}
-
-/* False: it could not be noted, and the message stays. */
 static bool bury(struct platform_door *d, const struct mapping *m, const struct kombu_waiting *waiting,
                  const char *reason, struct error *err)
 {
-    char digest[ID_TEXT_BYTES];
-
-    return message_digest(d, waiting, digest, err) &&
-           refusal_bury(d->settings, d->own,
-                        &(struct refusal){door_name, m->source, m->type, reason, digest, waiting->length}, err);
+    return platform_bury(
+        &d->hands,
+        &(struct platform_refusal){.source = m->source, .type = m->type, .message = waiting, .reason = reason}, err);
 }
 
 /* Which of the messages may go: those with a place of their own elsewhere. False: some have none; err says why. */
 static bool settle(struct platform_door *d, struct mapping *m, const struct kombu_waiting *waiting, size_t count,
                    size_t *gone, struct error *err)
 {
-    const struct intake_result *results = intake_send(d->intake);
+    const struct intake_result *results = intake_send(d->hands.intake);
     bool all = true;
 
     *gone = 0;
@@ -215,25 +213,26 @@ static bool settle(struct platform_door *d, struct mapping *m, const struct komb
     return all;
 }
 
-/* Takes over one batch of a list; *count messages were there. */
-static bool take_batch(struct platform_door *d, struct mapping *m, const char *list, size_t *count, struct error *err)
+/* Takes over one batch of a list. *more: there may be others. */
+static bool take_batch(struct platform_door *d, struct mapping *m, const char *list, bool *more, struct error *err)
 {
-    int64_t message_bytes = d->settings->http.event_bytes / 3 * 4 + ENVELOPE_BYTES;
+    const struct kombu_look look = {.most = (size_t)d->hands.settings->platform.batch,
+                                    .bytes_most = d->hands.settings->http.event_bytes / 3 * 4 + ENVELOPE_BYTES};
     struct kombu_waiting *waiting;
     struct error not_settled = ERROR_INIT;
-    size_t gone;
+    size_t gone, count;
     bool settled;
 
-    if (!kombu_peek(d->broker, list, (size_t)d->settings->platform.batch, message_bytes, d->arena, &waiting, count,
-                    err))
+    if (!kombu_peek(d->hands.broker, list, &look, d->hands.arena, &waiting, &count, more, err))
         return false;
-    if (*count == 0)
+    *more = count > 0;
+    if (count == 0)
         return true;
-    intake_start(d->intake);
-    for (size_t i = 0; i < *count; i++)
+    intake_start(d->hands.intake);
+    for (size_t i = 0; i < count; i++)
         add_message(d, m, &waiting[i]);
-    settled = settle(d, m, waiting, *count, &gone, &not_settled);
-    if (gone > 0 && !kombu_remove(d->broker, list, d->gone, gone, err))
+    settled = settle(d, m, waiting, count, &gone, &not_settled);
+    if (gone > 0 && !kombu_remove(d->hands.broker, list, d->gone, gone, err))
         return false;
     if (!settled)
         *err = not_settled;
@@ -242,29 +241,37 @@ static bool take_batch(struct platform_door *d, struct mapping *m, const char *l
 
 /* ---------------------------------------------------------------------------------------------------- the thread */
 
-/* The binding first, as what is published without it is lost to everybody. */
+/* As what is published without a binding is lost to everybody. */
 static bool keep_bound(struct platform_door *d, struct mapping *m, struct error *err)
 {
     if (clock_monotonic_ms() < m->bind_at_ms)
         return true;
-    if (!kombu_bind(d->broker, d->settings->platform.exchange, m->queue, err))
+    if (!kombu_bind(d->hands.broker, d->hands.settings->platform.exchange, m->queue, err))
         return false;
     m->bind_at_ms = clock_monotonic_ms() + BIND_EVERY_MS;
     return true;
 }
 
+static bool take_list(struct platform_door *d, struct mapping *m, int priority, bool *more, struct error *err)
+{
+    const char *list = kombu_list(m->queue, priority, d->hands.arena);
+
+    return m->type ? take_batch(d, m, list, more, err)
+                   : notification_queue_take(&m->notifications, &d->hands, list, &m->places[priority], more, err);
+}
+
 /* A batch of each priority, the first ones first. */
 static bool take_queue(struct platform_door *d, struct mapping *m, bool *more, struct error *err)
 {
-    bool ok = keep_bound(d, m, err);
+    bool ok = !m->type || keep_bound(d, m, err); /* the task runner publishes to the queue itself */
 
     *more = false;
     for (int priority = 0; ok && priority < KOMBU_PRIORITIES && !stop_wanted(d->stop); priority++) {
-        size_t count = 0;
+        bool its = false;
 
-        arena_reset(d->arena);
-        ok = take_batch(d, m, kombu_list(m->queue, priority, d->arena), &count, err);
-        *more = *more || count > 0;
+        arena_reset(d->hands.arena);
+        ok = take_list(d, m, priority, &its, err);
+        *more = *more || its;
     }
     return ok;
 }
@@ -286,7 +293,7 @@ static void visit(struct platform_door *d, struct mapping *m)
         if (m->failures > 0)
             log_info("the platform's queue %s is read again", m->queue);
         m->failures = 0;
-        m->due_ms = clock_monotonic_ms() + (more ? 0 : d->settings->platform.poll_ms);
+        m->due_ms = clock_monotonic_ms() + (more ? 0 : d->hands.settings->platform.poll_ms);
     } else {
         if (m->failures == 0)
             log_warn("the platform's queue %s: %s; trying again", m->queue, err.text);
@@ -321,11 +328,11 @@ static void door_free(struct platform_door *d)
         mapping_release(&d->mappings[i]);
     free(d->mappings);
     free(d->gone);
-    redis_free(d->broker);
-    intake_free(d->intake);
-    salt_free(d->salt);
-    redis_free(d->own);
-    arena_free(d->arena);
+    redis_free(d->hands.broker);
+    intake_free(d->hands.intake);
+    salt_free(d->hands.salt);
+    redis_free(d->hands.own);
+    arena_free(d->hands.arena);
     free(d);
 }
 
@@ -333,14 +340,14 @@ struct platform_door *platform_door_start(const struct settings *s, struct stop 
 {
     struct platform_door *d = xcalloc(1, sizeof *d);
 
-    d->settings = s;
+    d->hands.settings = s;
     d->stop = stop;
     d->gone = xcalloc((size_t)s->platform.batch, sizeof(const struct kombu_waiting *));
-    d->broker = redis_new(&(struct redis_options){&s->platform.address, (int)s->redis.timeout_ms});
-    d->own = settings_redis(s);
-    d->salt = salt_new(d->own);
-    d->arena = arena_new();
-    if (!open_mappings(d, err) || !(d->intake = intake_new(s, err))) {
+    d->hands.broker = redis_new(&(struct redis_options){&s->platform.address, (int)s->redis.timeout_ms});
+    d->hands.own = settings_redis(s);
+    d->hands.salt = salt_new(d->hands.own);
+    d->hands.arena = arena_new();
+    if (!open_mappings(d, err) || !(d->hands.intake = intake_new(s, err))) {
         door_free(d);
         return NULL;
     }

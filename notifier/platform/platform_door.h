@@ -1,6 +1,6 @@
 /*
- * notifier/platform/platform_door.h - the door to the queues in which a platform's own statistics events wait:
- * [platform].
+ * notifier/platform/platform_door.h - the door to the queues in which a platform's own statistics events and change
+ * notifications (notification_queue.h) wait: [platform].
  *
  * A thread of its own reads the broker's lists, brings what it finds through the intake, and takes off only what Redis
  * has: accepted, seen before, a robot's. What can never be an event goes to the dead letters, without its content. Who
