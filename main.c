@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "config/verb.h"
 #include "config/verbs.h"
+#include "notifier/certificate.h"
 #include "notifier/service_event.h"
 #include "notifier/untaken.h"
 #include "notifier/verbs.h"
@@ -37,10 +38,13 @@ static const struct verb verbs[] = {
      "every key; an annotated file; the values in force",
      "show takes what profiles give as if it stood in the file; secrets are hidden.",
      false, verb_config},
-    {"emit", "[FILE|-] | --type TYPE [...]",
+    {"emit", "[FILE|-] | --type TYPE [...] | --notification TYPE PID:UUID:REVISION...",
      "send events from a file, standard input or arguments",
-     "--type T --subject S [--id I] [--source S] [--time T] [--revision N] [--actor A] [--operation O] [--data JSON]\n"
-     "--dry-run checks only. Exit 3 where a part was refused.",
+     "--type T --subject S [--id I] [--source S] [--time T] [--revision N] [--actor A] [--data JSON]\n"
+     "--notification TYPE [--action A] PID:UUID:REVISION...: records that changed, as the platform tells it; a line of a\n"
+     "file may be that, too: [\"users\", [[\"1\", \"1\", 5]]]. --dry-run checks only. Exit 3 where a part was refused.\n"
+     "--operation ID|new makes all of them one operation, which is printed; --wait 5s sends them ahead of others and waits\n"
+     "until all is done (exit 0), a part is dead (3) or the time is over (1).",
      true, verb_emit},
     {"import", "access-log FILE...",
      "events from the access logs of web servers",
@@ -74,6 +78,16 @@ static const struct verb verbs[] = {
      "--queue NAME and --handler NAME narrow; --all for all that are left by that, also to list more than 100;\n"
      "--dry-run counts only.",
      true, verb_dead},
+    {"operations", "show ID",
+     "what became of the events of an operation, handler by handler",
+     "ID is what the events carry as operation, or what POST /events?operation=new answered. It is kept as long as\n"
+     "[http] operations says.",
+     true, verb_operations},
+    {"watch", "[ID] [--events PATTERNS]",
+     "what becomes of operations, as it happens",
+     "Of one operation with what is known already, until all of it is done (0) or dead (1); without ID of all that come,\n"
+     "until it is interrupted. --json: an object a line.",
+     true, verb_watch},
     {"aggregations", "list|run|verify|delete [NAME...]",
      "look at aggregates, compute them anew, compare them with the events",
      "--from T and --to T narrow (2026, 2026-10, 2026-10-31): run computes all of that anew, --all everything;\n"
@@ -217,5 +231,6 @@ int main(int argc, char **argv)
     http_global_init();
     verb_check_notes(say_notes);
     verb_check_online(check_online);
+    verb_check_look(certificate_check);
     return run_verb(v, argc - 2, argv + 2);
 }

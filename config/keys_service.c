@@ -1,7 +1,11 @@
 /* The process itself, and the servers it works with. */
 #include "config/keys.h"
 
+#include <string.h>
+
 #include "base/seal.h"
+#include "base/signature.h"
+#include "base/text.h"
 #include "config/check.h"
 #include "config/settings.h"
 
@@ -61,10 +65,37 @@ const struct config_key opensearch_keys[] = {
 };
 #undef AT
 
+static bool check_origins(const char *value, struct error *err)
+{
+    const char *word;
+    size_t length;
+
+    while (text_word(&value, &word, &length)) {
+        const char *host = text_starts(word, "https://") ? word + 8 : text_starts(word, "http://") ? word + 7 : NULL;
+        bool all = length == 1 && *word == '*';
+
+        if (!all && (!host || host >= word + length || memchr(host, '/', (size_t)(word + length - host))))
+            return error_set(err, ERROR_CONFIG, "an origin is https://host, perhaps with :port, and nothing after it");
+    }
+    return true;
+}
+
 #define AT(field) offsetof(struct http_settings, field)
 const struct config_key http_keys[] = {
     {"listen", CONFIG_TEXT, AT(listen), "127.0.0.1:8960", 0, 0, NULL, check_listen,
      "address and port for POST /events, /health and /metrics; port 0 takes a free one"},
+    {"certificate", CONFIG_TEXT, AT(certificate), "", 0, 0, NULL, NULL,
+     "PEM, the door's own first, then each one's issuer: all is TLS then, 1.2 or 1.3; read anew when it changes"},
+    {"private_key_file", CONFIG_TEXT, AT(private_key_file), "", 0, 0, NULL, NULL,
+     "PEM, without a passphrase, and not for others to read: the key of the certificate"},
+    {"access", CONFIG_CHOICE, AT(access), "loopback", 0, 0, "loopback tokens", NULL,
+     "who needs a token (crier tokens): whoever does not ask from this machine, as localhost or by its loopback address, "
+     "or everybody, as behind a proxy"},
+    {"signatures", CONFIG_CHOICE, AT(signatures), "off", 0, 0, "off required", NULL,
+     "whether POST /events must be signed, as Standard Webhooks, over the body once unpacked; besides the token"},
+    {"signing_secret", CONFIG_SECRET, AT(signing_secret), "", 0, 0, NULL, signature_secrets_check,
+     "what senders sign with: whsec_ and base64, or whpk_ and the public half of their Ed25519 key; several, separated by "
+     "spaces, while one replaces the other"},
     {"threads", CONFIG_COUNT, AT(threads), "2", 1, 64, NULL, NULL,
      "threads that answer"},
     {"connections", CONFIG_COUNT, AT(connections), "1000", 1, 100000, NULL, NULL,
@@ -79,6 +110,19 @@ const struct config_key http_keys[] = {
      "deepest nesting of JSON"},
     {"idle", CONFIG_TIME, AT(idle_ms), "30s", SECOND, HOUR, NULL, NULL,
      "when a silent connection is closed"},
+    {"headers", CONFIG_TIME, AT(headers_ms), "10s", SECOND, HOUR, NULL, NULL,
+     "when a connection is closed whose request has not all its headers yet, however busily they trickle in"},
+    {"rate", CONFIG_SIZE, AT(rate_bytes), "1KiB", 0, MIB, NULL, NULL,
+     "least bytes a second of a body, after its first 5 s, and of an answer: who is slower is cut off; 0: none"},
+    {"operations", CONFIG_TIME, AT(operations_ms), "1h", 60 * SECOND, 7 * DAY, NULL, NULL,
+     "how long what became of an operation's events is kept, after the last change"},
+    {"streams", CONFIG_COUNT, AT(streams), "100", 0, 100000, NULL, NULL,
+     "most that listen at a time to what becomes of operations; a token has a quarter of them"},
+    {"results", CONFIG_CHOICE, AT(results), "operations", 0, 0, "operations all", NULL,
+     "what streams tell of: events that have an operation, or all, at one more write to Redis for each of its handlers"},
+    {"origins", CONFIG_TEXT, AT(origins), "", 0, 0, NULL, check_origins,
+     "web pages that may ask from a browser, besides the door's own, as https://repository.example.org, separated by "
+     "spaces; *: all"},
     CONFIG_END,
 };
 #undef AT

@@ -244,6 +244,10 @@ static void http_check(struct load *l)
     struct http_settings *h = &l->settings->http;
 
     h->line = l->lines[config_section_find("http") - config_sections];
+    if (!h->certificate[0] != !h->private_key_file[0])
+        mistake_add(l->mistakes, h->line, "[http] has %s, but no %s",
+                    h->certificate[0] ? "a certificate" : "a private_key_file",
+                    h->certificate[0] ? "private_key_file" : "certificate");
 }
 
 /* The address as the url says, with the password of its own key. The url was checked with its key. */

@@ -5,22 +5,15 @@
 
 #include "notifier/envelope.h"
 
-enum { NAME_BYTES = 32 }; /* no attribute that is looked at has a longer name */
+#include "base/text.h"
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
+enum { NAME_BYTES = 32 }; /* no attribute that is looked at has a longer name */
 
 /* The byte that "%XX" stands for, or -1 where no such thing is at text. */
 static int percent_byte(const char *text)
 {
-    int high = text[0] == '%' ? hex_digit(text[1]) : -1;
-    int low = high >= 0 ? hex_digit(text[2]) : -1;
+    int high = text[0] == '%' ? text_hex_digit(text[1]) : -1;
+    int low = high >= 0 ? text_hex_digit(text[2]) : -1;
 
     return low >= 0 ? high * 16 + low : -1;
 }

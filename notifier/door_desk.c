@@ -39,14 +39,17 @@ bool desk_init(struct desk *d, const struct settings *settings, const struct doo
     pthread_cond_init(&d->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     events_door_init(&d->events, settings);
+    d->access = access_new(settings);
     if (need_errands(pages))
         d->errands = errands_new();
-    return open_intakes(d, err);
+    return signed_door_open(settings, &d->signatures, err) && open_intakes(d, err);
 }
 
 void desk_release(struct desk *d)
 {
     errands_free(d->errands);
+    access_free(d->access);
+    signed_door_close(d->signatures);
     for (size_t i = 0; i < d->free_intakes; i++)
         intake_free(d->intakes[i]);
     free(d->intakes);
@@ -82,6 +85,9 @@ void desk_clear(struct desk *d, int wait_ms)
     until.tv_sec += wait_ms / 1000;
     pthread_mutex_lock(&d->mutex);
     d->closing = true;
+    pthread_mutex_unlock(&d->mutex);
+    operation_feed_close(d->feed);
+    pthread_mutex_lock(&d->mutex);
     while (d->under_way > 0 && status != ETIMEDOUT)
         status = pthread_cond_timedwait(&d->changed, &d->mutex, &until);
     pthread_mutex_unlock(&d->mutex);

@@ -13,15 +13,21 @@
 #include "base/attrs.h"
 #include "base/error.h"
 #include "config/settings.h"
-#include "notifier/door.h"
+#include "notifier/access/access.h"
+#include "notifier/access/signed.h"
 #include "notifier/door_errand.h"
 #include "notifier/door_events.h"
+#include "notifier/door_page.h"
 #include "notifier/intake.h"
+#include "notifier/operation/operation_feed.h"
 
 struct desk {
     const struct settings *settings;
     const struct door_page *pages;
-    struct errands *errands; /* NULL where no page needs them */
+    struct access *access;
+    struct signed_door *signatures; /* NULL: none is asked for */
+    struct errands *errands;        /* NULL where no page needs them */
+    struct operation_feed *feed;    /* lent; NULL: nobody can wait for what becomes of events */
     struct events_door events;
     atomic_int_fast64_t room; /* bytes left for bodies */
     pthread_mutex_t mutex;

@@ -43,7 +43,7 @@ static unsigned turn_away(struct errand *e)
 
 static unsigned make_answer(struct errand *e)
 {
-    return e->page->answer(e->page->context, e->bytes, e->length, e->reply);
+    return e->page->answer(e->page->context, e->request, e->reply);
 }
 
 static void *run(void *context)

@@ -14,12 +14,11 @@
 
 #include "base/attrs.h"
 #include "base/buf.h"
-#include "notifier/door.h"
+#include "notifier/door_page.h"
 
 struct errand {
-    const struct door_page *page; /* with answer */
-    const char *bytes;            /* the request's body; lent, as page */
-    size_t length;
+    const struct door_page *page; /* with answer; lent, as request */
+    const struct page_request *request;
     struct buf *reply;
     struct MHD_Connection *connection;
     unsigned status; /* of the answer; 0: not made yet */

@@ -6,9 +6,12 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "base/json_cut.h"
 #include "base/log.h"
 #include "notifier/envelope.h"
 #include "notifier/lines.h"
+#include "notifier/notification.h"
+#include "notifier/operation/operations.h"
 
 enum { ACCEPTED = 202, BAD_REQUEST = 400, TOO_LARGE = 413, UNAVAILABLE = 503 };
 
@@ -18,24 +21,13 @@ struct taking {
     struct intake *intake;
     const struct events_request *request;
     const char *end;   /* of the body */
-    const char *place; /* what tells the events of a body apart: "line", "byte"; NULL: there is only one */
+    bool several;      /* the answer is an array */
+    const char *place; /* what tells the events of a body apart: "line", "byte"; NULL: they tell it themselves */
     size_t *places;    /* the number of that line or byte, of each event */
     size_t count, room;
     unsigned status; /* of a body refused as a whole */
     struct error err;
 };
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static const char *skip_blanks(const char *at, const char *end)
-{
-    while (at < end && is_blank(*at))
-        at++;
-    return at;
-}
 
 static bool refuse_all(struct taking *t, unsigned status)
 {
@@ -49,7 +41,7 @@ static bool media_type_is(const char *content_type, const char *name)
 {
     size_t length = strcspn(content_type, ";");
 
-    while (length > 0 && is_blank(content_type[length - 1]))
+    while (length > 0 && (content_type[length - 1] == ' ' || content_type[length - 1] == '\t'))
         length--;
     return length == strlen(name) && strncasecmp(content_type, name, length) == 0;
 }
@@ -73,8 +65,8 @@ enum event_form events_form(const char *content_type, bool binary)
 
 /* ---------------------------------------------------------------------------------------------- several events */
 
-/* Adds one of several events. False: there are more than a batch may have. */
-static bool add_one(struct taking *t, size_t place, const char *text, size_t length)
+/* Room for the place of one more event. False: there are more than a batch may have. */
+static bool add_place(struct taking *t, size_t place)
 {
     if ((int64_t)t->count >= t->door->settings->http.batch_events) {
         error_set(&t->err, ERROR_INPUT, "a batch may have %lld events",
@@ -86,8 +78,33 @@ static bool add_one(struct taking *t, size_t place, const char *text, size_t len
         t->places = xrealloc(t->places, t->room * sizeof *t->places);
     }
     t->places[t->count++] = place;
-    intake_add_text(t->intake, text, length);
     return true;
+}
+
+/* Each record of a notification is an event with the notification's place. */
+static bool add_records(struct taking *t, size_t place, struct notification *n)
+{
+    while (notification_add(n, t->intake))
+        if (!add_place(t, place))
+            return false;
+    return true;
+}
+
+/* Adds one of several. False: there are more than a batch may have. */
+static bool add_one(struct taking *t, size_t place, struct span text)
+{
+    struct notification notification;
+    struct error err = ERROR_INIT;
+
+    if (!notification_is(text)) {
+        intake_add_text(t->intake, text.text, text.length);
+    } else if (notification_read(text, (int)t->door->settings->http.depth, intake_arena(t->intake), &notification,
+                                 &err)) {
+        return add_records(t, place, &notification);
+    } else {
+        intake_add_refused(t->intake, err.text);
+    }
+    return add_place(t, place);
 }
 
 static bool add_lines(struct taking *t)
@@ -98,44 +115,12 @@ static bool add_lines(struct taking *t)
         const char *feed = memchr(line, '\n', (size_t)(t->end - line));
         const char *line_end = feed ? feed : t->end;
 
-        line = skip_blanks(line, line_end);
-        if (line < line_end && !add_one(t, number, line, (size_t)(line_end - line)))
+        line = json_skip_blanks(line, line_end);
+        if (line < line_end && !add_one(t, number, (struct span){line, (size_t)(line_end - line)}))
             return false;
         line = feed ? feed + 1 : t->end;
     }
     return true;
-}
-
-/* Behind the string whose opening quote is at text. */
-static const char *string_end(const char *text, const char *end)
-{
-    for (text++; text < end && *text != '"'; text++)
-        if (*text == '\\')
-            text++;
-    return text + 1;
-}
-
-/* Where the JSON value at text ends: at the comma or bracket of the array around it; end where that never comes. */
-static const char *element_end(const char *text, const char *end)
-{
-    int depth = 0;
-
-    while (text < end) {
-        char c = *text;
-
-        if (c == '"') {
-            text = string_end(text, end);
-            continue;
-        }
-        if (depth == 0 && (c == ',' || c == ']' || c == '}'))
-            return text;
-        if (c == '[' || c == '{')
-            depth++;
-        else if (c == ']' || c == '}')
-            depth--;
-        text++;
-    }
-    return end;
 }
 
 static bool misplaced(struct taking *t, const char *at)
@@ -149,25 +134,17 @@ static bool misplaced(struct taking *t, const char *at)
     return refuse_all(t, BAD_REQUEST);
 }
 
-/* The elements of the array whose opening bracket is at `at`. */
-static bool add_elements(struct taking *t, const char *at)
+static bool add_elements(struct taking *t, struct span body)
 {
-    const char *last;
+    enum json_cut_step step;
+    struct json_cut cut;
+    struct span one;
 
-    at = skip_blanks(at + 1, t->end);
-    last = at;
-    if (at == t->end || *at != ']')
-        for (;; at = skip_blanks(last + 1, t->end)) {
-            last = element_end(at, t->end);
-            if (last == t->end || last == at || *last == '}')
-                return misplaced(t, last);
-            if (!add_one(t, (size_t)(at - t->request->body) + 1, at, (size_t)(last - at)))
-                return false;
-            if (*last == ']')
-                break;
-        }
-    at = skip_blanks(last + 1, t->end);
-    return at == t->end || misplaced(t, at);
+    json_cut_start(&cut, body, '[');
+    while ((step = json_cut_next(&cut, &one)) == JSON_CUT_ONE)
+        if (!add_one(t, (size_t)(one.text - t->request->body) + 1, one))
+            return false;
+    return (step == JSON_CUT_END && json_cut_is_all(&cut)) || misplaced(t, cut.at);
 }
 
 /* --------------------------------------------------------------------------------------------------- one event */
@@ -184,6 +161,17 @@ static json_t *parse_one(struct taking *t)
         t->status = BAD_REQUEST;
     }
     return value;
+}
+
+/* The whole body is one notification. */
+static bool add_notification(struct taking *t, struct span body)
+{
+    struct notification notification;
+
+    if (!notification_read(body, (int)t->door->settings->http.depth, intake_arena(t->intake), &notification, &t->err))
+        return refuse_all(t, BAD_REQUEST);
+    t->several = true;
+    return add_records(t, 0, &notification);
 }
 
 static bool add_object(struct taking *t)
@@ -219,11 +207,13 @@ static bool add_binary(struct taking *t)
 
 static bool add_all(struct taking *t)
 {
-    const char *first = skip_blanks(t->request->body, t->end);
+    struct span body = {t->request->body, t->request->length};
+    const char *first = json_skip_blanks(body.text, t->end);
     bool array = first < t->end && *first == '[';
 
     if (t->request->form == FORM_LINES) {
         t->place = "line";
+        t->several = true;
         return add_lines(t);
     }
     if (t->request->form == FORM_BINARY)
@@ -232,10 +222,13 @@ static bool add_all(struct taking *t)
         error_set(&t->err, ERROR_INPUT, "a batch must be a JSON array");
         return refuse_all(t, BAD_REQUEST);
     }
+    if (t->request->form == FORM_JSON && notification_is(body))
+        return add_notification(t, body);
     if (!array || t->request->form == FORM_STRUCTURED)
         return add_object(t);
     t->place = "byte";
-    return add_elements(t, first);
+    t->several = true;
+    return add_elements(t, body);
 }
 
 /* --------------------------------------------------------------------------------------------------- the answer */
@@ -243,14 +236,9 @@ static bool add_all(struct taking *t)
 void events_door_init(struct events_door *d, const struct settings *settings)
 {
     d->settings = settings;
-    for (size_t i = 0; i < ARRAY_LENGTH(d->outcomes); i++) {
-        struct buf labels = BUF_INIT;
-
-        counter_label(&labels, "outcome", intake_outcome_name((enum intake_outcome)i));
-        d->outcomes[i] =
-            counter_get(COUNTER_TOTAL, "crier_door_events_total", "Events that came by HTTP, by outcome.", labels.data);
-        buf_release(&labels);
-    }
+    for (size_t i = 0; i < ARRAY_LENGTH(d->outcomes); i++)
+        d->outcomes[i] = counter_with(COUNTER_TOTAL, "crier_door_events_total", "Events that came by HTTP, by outcome.",
+                                      "outcome", intake_outcome_name((enum intake_outcome)i), NULL);
 }
 
 static void add_reason(const struct taking *t, size_t i, const char *reason, struct buf *reply)
@@ -281,14 +269,32 @@ static void add_result(const struct taking *t, size_t i, const struct intake_res
 
 static void add_results(const struct taking *t, const struct intake_result *results, size_t count, struct buf *reply)
 {
-    if (t->place)
+    if (t->several)
         buf_add_char(reply, '[');
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             buf_add_char(reply, ',');
         add_result(t, i, &results[i], reply);
     }
-    buf_add_text(reply, t->place ? "]\n" : "\n");
+    if (t->several)
+        buf_add_char(reply, ']');
+}
+
+/* With an operation of all, as {"operation":...,"events":[...]}. */
+static void add_operation_results(struct taking *t, const struct intake_result *results, size_t count,
+                                  struct buf *reply)
+{
+    struct span id = intake_operation(t->intake);
+
+    buf_add_text(reply, "{\"operation\":");
+    if (id.length)
+        buf_add_json(reply, id.text, id.length);
+    else
+        buf_add_text(reply, "null");
+    buf_add_text(reply, ",\"events\":");
+    t->several = true;
+    add_results(t, results, count, reply);
+    buf_add_char(reply, '}');
 }
 
 static void say_turned_away(const struct intake_result *results, size_t count)
@@ -308,7 +314,11 @@ static unsigned answer(struct taking *t, struct buf *reply)
     const struct intake_result *results = intake_send(t->intake);
     size_t count = intake_count(t->intake), counts[INTAKE_UNAVAILABLE + 1] = {0};
 
-    add_results(t, results, count, reply);
+    if (t->request->operation)
+        add_operation_results(t, results, count, reply);
+    else
+        add_results(t, results, count, reply);
+    buf_add_char(reply, '\n');
     for (size_t i = 0; i < count; i++)
         counts[results[i].outcome]++;
     for (size_t i = 0; i < ARRAY_LENGTH(counts); i++)
@@ -318,6 +328,18 @@ static unsigned answer(struct taking *t, struct buf *reply)
         return UNAVAILABLE;
     }
     return count > 0 && counts[INTAKE_REFUSED] == count ? BAD_REQUEST : ACCEPTED;
+}
+
+static bool take_operation(struct taking *t)
+{
+    const char *id = t->request->operation;
+
+    if (!id)
+        return true;
+    if (strcmp(id, "new") != 0 && !operation_id_check(id, &t->err))
+        return refuse_all(t, BAD_REQUEST);
+    intake_operate(t->intake, strcmp(id, "new") == 0 ? "" : id);
+    return true;
 }
 
 static unsigned refusal(struct taking *t, struct buf *reply)
@@ -335,7 +357,10 @@ unsigned events_take(struct events_door *d, struct intake *in, const struct even
     unsigned status;
 
     intake_start(in);
-    status = add_all(&t) ? answer(&t, reply) : refusal(&t, reply);
+    intake_admit(in, request->admitted);
+    if (request->hurries)
+        intake_hurry(in);
+    status = take_operation(&t) && add_all(&t) ? answer(&t, reply) : refusal(&t, reply);
     free(t.places);
     return status;
 }

@@ -7,6 +7,7 @@
 #ifndef NOTIFIER_DOOR_EVENTS_H
 #define NOTIFIER_DOOR_EVENTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -28,6 +29,9 @@ struct events_request {
     enum event_form form;
     const struct header *headers; /* for FORM_BINARY: as binary_read takes them */
     size_t header_count;
+    const char *admitted;        /* patterns of the types that the sender may send; "": all */
+    const char *operation;       /* that all belong to; "new": one is made; NULL: none is asked for */
+    bool hurries;                /* somebody waits for what becomes of them */
     const char *idempotency_key; /* NULL: none; the id of one event in the short form that has none of its own */
     const char *body;
     size_t length;

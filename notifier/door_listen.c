@@ -7,7 +7,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { HOST_BYTES = 256, BACKLOG = 511 };
+/*
+ * SEND_BYTES is what the kernel keeps of an answer for a reader that does not take it, twice: left to itself, it keeps
+ * megabytes for each, and what the reader takes of them is no progress to libmicrohttpd, which ends silent connections.
+ */
+enum { HOST_BYTES = 256, BACKLOG = 511, SEND_BYTES = 128 * 1024 };
 
 /* The host without the brackets that are needed where it holds colons, and the port. */
 static bool split(const char *address, char host[HOST_BYTES], const char **port)
@@ -43,12 +47,13 @@ static int bound_port(int socket)
 
 static int bind_first(const struct addrinfo *a)
 {
-    int made = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1, why;
+    int made = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1, send = SEND_BYTES, why;
 
     if (made < 0)
         return -1;
-    if (setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 && bind(made, a->ai_addr, a->ai_addrlen) == 0 &&
-        listen(made, BACKLOG) == 0)
+    if (setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        setsockopt(made, SOL_SOCKET, SO_SNDBUF, &send, sizeof send) == 0 &&
+        bind(made, a->ai_addr, a->ai_addrlen) == 0 && listen(made, BACKLOG) == 0)
         return made;
     why = errno;
     close(made);

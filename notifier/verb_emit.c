@@ -8,9 +8,11 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/progress.h"
+#include "notifier/emit_operation.h"
 #include "notifier/envelope.h"
 #include "notifier/intake.h"
 #include "notifier/lines.h"
+#include "notifier/notification.h"
 #include "notifier/verbs.h"
 
 enum {
@@ -26,10 +28,11 @@ struct emit {
     size_t counts[INTAKE_UNAVAILABLE + 1];
     size_t through; /* the last line that needs not be sent again */
     struct progress progress;
+    struct emit_operation operation;
     struct error stopped; /* why nothing more was sent; ERROR_NONE: it was not so */
 };
 
-static const char *const attributes[] = {"type", "subject", "id", "source", "time", "revision", "actor", "operation"};
+static const char *const attributes[] = {"type", "subject", "id", "source", "time", "revision", "actor"};
 
 /* ---------------------------------------------------------------------------------------------------- outcomes */
 
@@ -55,6 +58,12 @@ static void note_result(struct emit *e, const struct intake_result *result, size
         e->through = line;
 }
 
+static void start_batch(struct emit *e)
+{
+    intake_start(e->intake);
+    emit_operation_begin(&e->operation, e->intake);
+}
+
 /* False: Redis took no more. */
 static bool send_batch(struct emit *e)
 {
@@ -64,7 +73,7 @@ static bool send_batch(struct emit *e)
     for (size_t i = 0; i < count; i++)
         note_result(e, &results[i], e->lines[i]);
     progress_add(&e->progress, (int64_t)count);
-    intake_start(e->intake);
+    start_batch(e);
     return e->stopped.kind == ERROR_NONE;
 }
 
@@ -96,14 +105,27 @@ static void print_counts(const struct emit *e)
             printf(",\"%s\":%zu", said[i].key, n[said[i].outcome]);
         else if (said[i].always || n[said[i].outcome] > 0)
             printf(", %s %zu", said[i].words, n[said[i].outcome]);
+    if (!e->call->dry_run)
+        emit_operation_print(&e->operation, e->call->json);
     if (e->call->json)
         printf(",\"through_line\":%zu,\"dry_run\":%s}", e->through, e->call->dry_run ? "true" : "false");
     putchar('\n');
 }
 
-static int report(const struct emit *e)
+/* What became of what was taken comes before what was not. */
+static int status_of(struct emit *e, size_t taken)
+{
+    int status = emit_operation_status(&e->operation, e->counts[INTAKE_DUPLICATE]);
+
+    if (status != EXIT_DONE || e->counts[INTAKE_REFUSED] == 0)
+        return status;
+    return taken > 0 ? EXIT_PART_FAILED : EXIT_FAILED;
+}
+
+static int report(struct emit *e)
 {
     const size_t *n = e->counts;
+    struct error err = ERROR_INIT;
     size_t all = 0, taken;
 
     for (size_t i = 0; i < ARRAY_LENGTH(e->counts); i++)
@@ -111,10 +133,13 @@ static int report(const struct emit *e)
     taken = all - n[INTAKE_REFUSED] - n[INTAKE_UNAVAILABLE];
     if (n[INTAKE_REFUSED] > NAMED_MOST)
         fprintf(stderr, "... and %zu more were refused\n", n[INTAKE_REFUSED] - NAMED_MOST);
+    if (e->operation.wait_ms && taken > 0 && !e->call->dry_run && e->stopped.kind == ERROR_NONE &&
+        !emit_operation_wait(&e->operation, e->call->settings, &err)) {
+        print_counts(e);
+        return verb_failed("emit", &err);
+    }
     print_counts(e);
-    if (n[INTAKE_REFUSED] == 0)
-        return EXIT_DONE;
-    return taken > 0 ? EXIT_PART_FAILED : EXIT_FAILED;
+    return status_of(e, taken);
 }
 
 /* Says how far it came, so that the operator can go on from there. */
@@ -132,6 +157,43 @@ static int report_stopped(struct emit *e)
 
 /* ------------------------------------------------------------------------------------------------- from a file */
 
+/* A place for the next event of the batch, which goes off when it is full. False: Redis took no more. */
+static bool make_room(struct emit *e, size_t line)
+{
+    if (intake_count(e->intake) == BATCH_EVENTS && !send_batch(e))
+        return false;
+    e->lines[intake_count(e->intake)] = line;
+    return true;
+}
+
+/* Each record is an event. False: Redis took no more. */
+static bool emit_notification(struct emit *e, struct span text, size_t line)
+{
+    struct arena *arena = arena_new(); /* the intake's own is reset with each batch */
+    struct notification notification;
+    struct error err = ERROR_INIT;
+    bool ok = make_room(e, line);
+
+    if (ok && !notification_read(text, (int)e->call->settings->http.depth, arena, &notification, &err))
+        intake_add_refused(e->intake, err.text);
+    else
+        while (ok && notification_add(&notification, e->intake))
+            ok = make_room(e, line);
+    arena_free(arena);
+    return ok;
+}
+
+/* False: Redis took no more. */
+static bool emit_line(struct emit *e, struct span line, size_t number)
+{
+    if (notification_is(line))
+        return emit_notification(e, line, number);
+    if (!make_room(e, number))
+        return false;
+    intake_add_text(e->intake, line.text, line.length);
+    return true;
+}
+
 static bool emit_lines(struct emit *e, struct lines *lines, struct error *err)
 {
     for (;;) {
@@ -142,13 +204,14 @@ static bool emit_lines(struct emit *e, struct lines *lines, struct error *err)
             return error_in(err, "%s", e->name);
         if (kind == LINE_END)
             break;
-        e->lines[intake_count(e->intake)] = lines->number;
-        if (kind == LINE_TOO_LONG)
+        if (kind == LINE_TEXT) {
+            if (!emit_line(e, line, lines->number))
+                return true;
+        } else if (make_room(e, lines->number)) {
             intake_add_refused(e->intake, "longer than an event may be");
-        else
-            intake_add_text(e->intake, line.text, line.length);
-        if (intake_count(e->intake) == BATCH_EVENTS && !send_batch(e))
+        } else {
             return true;
+        }
     }
     send_batch(e);
     return true;
@@ -167,7 +230,7 @@ static int emit_file(struct emit *e, const char *path)
         error_set(&err, ERROR_INPUT, "%s: %s", path, strerror(errno));
         return verb_failed("emit", &err);
     }
-    lines_start(&lines, fd, (size_t)e->call->settings->http.event_bytes);
+    lines_start(&lines, fd, (size_t)e->call->settings->http.batch_bytes); /* a notification may have many records */
     progress_start(&e->progress, "events", 0, e->call->json);
     ok = emit_lines(e, &lines, &err);
     progress_end(&e->progress);
@@ -187,6 +250,7 @@ static int emit_file(struct emit *e, const char *path)
 struct given {
     const char *values[ARRAY_LENGTH(attributes)]; /* NULL: not given */
     const char *data;
+    const char *notification, *action; /* the kind of the records that follow, and what happened to them */
     bool any;
 };
 
@@ -205,6 +269,10 @@ static bool take_options(struct verb_call *call, struct given *g)
         g->any = true;
         complete = complete && g->data;
     }
+    if (verb_option(call, "notification", &g->notification))
+        complete = complete && g->notification;
+    if (verb_option(call, "action", &g->action))
+        complete = complete && g->action;
     return complete;
 }
 
@@ -244,6 +312,19 @@ static int emit_one(struct emit *e, const struct given *g)
     return send_batch(e) ? report(e) : report_stopped(e);
 }
 
+static int emit_records(struct emit *e, const struct given *g)
+{
+    const struct verb_call *call = e->call;
+    struct buf text = BUF_INIT;
+    bool ok;
+
+    notification_write(&text, g->notification, g->action, call->argv, call->argc);
+    progress_start(&e->progress, "records", call->argc, true);
+    ok = emit_notification(e, (struct span){text.data, text.length}, 0) && send_batch(e);
+    buf_release(&text);
+    return ok ? report(e) : report_stopped(e);
+}
+
 /* ---------------------------------------------------------------------------------------------------- the verb */
 
 static const char *usage_mistake(const struct verb_call *call, const struct given *g)
@@ -251,6 +332,12 @@ static const char *usage_mistake(const struct verb_call *call, const struct give
     for (int i = 0; i < call->argc; i++)
         if (call->argv[i][0] == '-' && call->argv[i][1])
             return "there is no such option";
+    if (g->action && !g->notification)
+        return "--action goes with --notification";
+    if (g->notification)
+        return g->any            ? "give either a notification or an event's attributes"
+               : call->argc == 0 ? "give the records that changed, each as PID:UUID:REVISION"
+                                 : NULL;
     if (call->argc > 0 && g->any)
         return "give either a file or an event's attributes";
     if (call->argc > 1)
@@ -270,6 +357,8 @@ int verb_emit(struct verb_call *call)
     struct given given;
     int status;
 
+    if (!emit_operation_take(&e.operation, call, &err))
+        return verb_usage("emit", err.text);
     if (!take_options(call, &given))
         return verb_usage("emit", "an option lacks its value");
     if ((mistake = usage_mistake(call, &given)))
@@ -277,8 +366,10 @@ int verb_emit(struct verb_call *call)
     e.intake = call->dry_run ? intake_new_checking(call->settings, &err) : intake_new(call->settings, &err);
     if (!e.intake)
         return verb_failed("emit", &err);
-    intake_start(e.intake);
-    status = given.any ? emit_one(&e, &given) : emit_file(&e, call->argc > 0 ? call->argv[0] : "-");
+    start_batch(&e);
+    status = given.notification ? emit_records(&e, &given)
+             : given.any        ? emit_one(&e, &given)
+                                : emit_file(&e, call->argc > 0 ? call->argv[0] : "-");
     intake_free(e.intake);
     return status;
 }

@@ -29,6 +29,7 @@ struct monitor {
     pthread_t thread;
     pthread_mutex_t mutex; /* over the states, outboxes and door */
     struct peer_state redis_state, opensearch_state;
+    struct door *door; /* likewise */
     struct door_page pages[PAGES + 1];
 };
 
@@ -126,6 +127,22 @@ static void add_reason(struct buf *body, const char *peer, const struct peer_sta
     *separator = ",";
 }
 
+/* Whatever it is, the door itself is open: the page came through it. */
+static bool add_door(struct monitor *m, struct buf *body, const char **separator)
+{
+    struct peer_state state;
+    struct buf trouble = BUF_INIT;
+
+    pthread_mutex_lock(&m->mutex);
+    if (m->door)
+        door_add_trouble(m->door, &trouble);
+    pthread_mutex_unlock(&m->mutex);
+    snprintf(state.why, sizeof state.why, "%s", trouble.data);
+    add_reason(body, "certificate", &state, separator);
+    buf_release(&trouble);
+    return *state.why;
+}
+
 static unsigned page_ready(void *context, struct buf *body)
 {
     struct monitor *m = context;
@@ -141,7 +158,7 @@ static unsigned page_ready(void *context, struct buf *body)
     away = redis.away || opensearch.away;
     add_reason(&reasons, "redis", &redis, &separator);
     add_reason(&reasons, "opensearch", &opensearch, &separator);
-    degraded = *redis.why || *opensearch.why;
+    degraded = add_door(m, &reasons, &separator) || *redis.why || *opensearch.why;
     buf_printf(body, "{\"status\":\"%s\",\"reasons\":[%s]}\n",
                away       ? "unavailable"
                : degraded ? "degraded"
@@ -175,11 +192,21 @@ struct monitor *monitor_start(const struct settings *s, struct stop *stop)
         .path = "/health/live", .content_type = "application/json", .render = page_live, .context = m};
     m->pages[1] = (struct door_page){
         .path = "/health/ready", .content_type = "application/json", .render = page_ready, .context = m};
-    m->pages[2] = (struct door_page){
-        .path = "/metrics", .content_type = "text/plain; version=0.0.4", .render = page_metrics, .context = m};
+    m->pages[2] = (struct door_page){.path = "/metrics",
+                                     .scope = SCOPE_METRICS_READ,
+                                     .content_type = "text/plain; version=0.0.4",
+                                     .render = page_metrics,
+                                     .context = m};
     m->redis_state = m->opensearch_state = (struct peer_state){true, "not asked yet"};
     pthread_create(&m->thread, NULL, monitor_main, m);
     return m;
+}
+
+void monitor_know_door(struct monitor *m, struct door *door)
+{
+    pthread_mutex_lock(&m->mutex);
+    m->door = door;
+    pthread_mutex_unlock(&m->mutex);
 }
 
 const struct door_page *monitor_pages(struct monitor *m)

@@ -17,6 +17,9 @@ struct monitor;
 struct monitor *monitor_start(const struct settings *s, struct stop *stop);
 void monitor_join(struct monitor *m);
 
+/* Whose troubles readiness tells too; lent until told anew, NULL for none. */
+void monitor_know_door(struct monitor *m, struct door *door);
+
 /* The pages, ended by a zero row; as long as the monitor. */
 const struct door_page *monitor_pages(struct monitor *m);
 

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "handlers/audit_file.h"
+#include "notifier/certificate.h"
 #include "notifier/door_listen.h"
 #include "notifier/service_event.h"
 #include "scheduler/watchdog.h"
@@ -80,12 +81,24 @@ static bool can_keep_audit(const struct settings *s, const struct audit_settings
     return true;
 }
 
+static bool has_certificate(const struct settings *s, struct error *err)
+{
+    struct buf wrong = BUF_INIT;
+    bool good;
+
+    certificate_check(s, &wrong);
+    good = wrong.length == 0 || error_set(err, ERROR_CONFIG, "[http] certificate: %s", wrong.data);
+    buf_release(&wrong);
+    return good;
+}
+
 bool reload_is_good(const struct verb_call *call, bool door, bool handlers)
 {
     struct buf mistakes = BUF_INIT;
     struct error err = ERROR_INIT;
     struct settings *s = settings_load(call->config_path, call->outside, &mistakes, &err);
-    bool good = s && (!door || can_listen(s->http.listen, call->settings->http.listen, &err)) &&
+    bool good = s && has_certificate(s, &err) &&
+                (!door || can_listen(s->http.listen, call->settings->http.listen, &err)) &&
                 (!handlers || can_keep_audit(s, &call->settings->audit, &err));
 
     if (!good) {

@@ -5,6 +5,7 @@
 #include "handlers/query/statistic.h"
 #include "handlers/registry.h"
 #include "handlers/report/report_records.h"
+#include "notifier/access/signed.h"
 #include "notifier/access_log/access_log_url.h"
 #include "notifier/networks.h"
 #include "notifier/pattern.h"
@@ -34,6 +35,7 @@ static const struct config_rule rules[] = {
 };
 
 static const struct config_whole wholes[] = {
+    {"http", signed_section_check},
     {"event", prepare_files_check},
     {"event", unique_section_check},
     {"handler", handler_check},

@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "handlers/query/stats_query.h"
+#include "notifier/operation/operation_feed.h"
+#include "notifier/operation/operation_page.h"
 #include "notifier/platform/platform_door.h"
 #include "scheduler/clock_part.h"
 #include "scheduler/clock_workers.h"
@@ -22,6 +24,7 @@
 #include "scheduler/monitor.h"
 #include "scheduler/redis_awaited.h"
 #include "scheduler/reload.h"
+#include "scheduler/searchable.h"
 #include "scheduler/signals.h"
 #include "scheduler/verbs.h"
 #include "scheduler/watchdog.h"
@@ -39,6 +42,9 @@ struct parts {
     struct clock_workers *clock_workers;
     struct workers *workers;
     struct stats_query *stats_query;
+    struct operation_page *operation_page;
+    struct searchable searchable;
+    struct operation_feed *operation_feed;
     struct door_page pages[PAGES_MOST + 1]; /* ended by a zero row */
     size_t page_count;
     struct door *door;
@@ -103,11 +109,20 @@ static bool start_door(struct parts *p, const struct settings *s, struct error *
     for (size_t i = 0; p->stats_query && i < ARRAY_LENGTH(stats_paths); i++)
         add_page(p, &(struct door_page){.path = stats_paths[i],
                                         .content_type = "application/json",
+                                        .scope = SCOPE_STATS_READ,
                                         .answer = stats_query_answer,
                                         .context = p->stats_query,
                                         .body_bytes = STATS_QUERY_BODY_BYTES});
-    if (!(p->door = door_open(s, p->pages, err)))
+    p->operation_page = operation_page_new(s);
+    add_page(p, &(struct door_page){.path = "/operations/",
+                                    .content_type = "application/json",
+                                    .methods = "GET",
+                                    .scope = SCOPE_EVENTS_READ,
+                                    .answer = operation_page_answer,
+                                    .context = p->operation_page});
+    if (!(p->door = door_open_fed(s, p->pages, p->operation_feed, err)))
         return false;
+    monitor_know_door(p->monitor, p->door);
     return !*s->platform.url || (p->platform_door = platform_door_start(s, p->stop, err));
 }
 
@@ -116,6 +131,10 @@ static bool start_parts(struct parts *p, const struct settings *s, const char *p
     p->stop = stop_new();
     p->monitor = monitor_start(s, p->stop);
     p->clock = clock_part_start(s, process, parts & PART_CLOCK, p->stop);
+    if (parts & PART_DOOR) {
+        p->searchable = searchable_open(s);
+        p->operation_feed = operation_feed_start(s, &p->searchable);
+    }
     if (parts & PART_CLOCK && !(p->clock_workers = clock_workers_start(s, process, p->stop, err)))
         return false;
     if (parts & PART_HANDLERS && !(p->workers = workers_start(s, process, p->stop, err)))
@@ -136,9 +155,13 @@ static void *end_parts(void *context)
     struct ending *e = context;
     struct parts *p = e->parts;
 
+    monitor_know_door(p->monitor, NULL);
     if (p->door)
         door_close(p->door);
     stats_query_free(p->stats_query);
+    operation_page_free(p->operation_page);
+    operation_feed_join(p->operation_feed);
+    searchable_close(&p->searchable);
     stop_raise(p->stop);
     platform_door_join(p->platform_door);
     if (p->workers)

@@ -10,6 +10,7 @@
 #include "handlers/handler.h"
 #include "handlers/registry.h"
 #include "indexer/client.h"
+#include "notifier/certificate.h"
 #include "notifier/guard.h"
 #include "notifier/stream.h"
 #include "scheduler/queues_forget.h"
@@ -180,8 +181,9 @@ struct status {
     const char *redis, *opensearch; /* "" where nothing is wrong */
     const char *platform;           /* what its broker says; NULL: none is named */
     int64_t waiting, pending, dead, oldest_seconds;
-    int64_t marked; /* keys to be computed by handlers that run by the clock */
-    int64_t later;  /* subjects that handlers of events left for the clock */
+    int64_t marked;         /* keys to be computed by handlers that run by the clock */
+    int64_t later;          /* subjects that handlers of events left for the clock */
+    struct buf certificate; /* of the door, what is to be said of it; empty: it has none */
 };
 
 static bool sum_up(const struct settings *s, struct redis *r, struct arena *arena, struct status *status,
@@ -239,6 +241,18 @@ static bool tell_handlers(const struct settings *s, struct redis *r, bool json, 
     return ok;
 }
 
+/* Of the door; where it has none there is nothing to say. */
+static void add_certificate(const struct status *status, bool json, struct buf *out)
+{
+    if (status->certificate.length == 0)
+        return;
+    buf_add_text(out, json ? ",\"certificate\":" : "certificate ");
+    if (json)
+        buf_add_json_text(out, status->certificate.data);
+    else
+        buf_printf(out, "%s\n", status->certificate.data);
+}
+
 /* The broker whose queues are read, where one is named: it is another's, and keeps what it likes. */
 static bool ask_platform(const struct settings *s, struct error *err)
 {
@@ -269,6 +283,7 @@ static void print_status(const struct status *status, const struct buf *handlers
             buf_add_text(&out, ",\"platform\":");
             buf_add_json_text(&out, status->platform);
         }
+        add_certificate(status, true, &out);
         buf_printf(&out,
                    ",\"waiting\":%lld,\"pending\":%lld,\"marked\":%lld,\"later\":%lld,\"dead\":%lld,"
                    "\"oldest_seconds\":%lld,\"handlers\":{%s}}\n",
@@ -280,6 +295,7 @@ static void print_status(const struct status *status, const struct buf *handlers
                    *status->opensearch ? status->opensearch : "ok");
         if (status->platform)
             buf_printf(&out, "platform    %s\n", status->platform);
+        add_certificate(status, false, &out);
         buf_printf(&out, "waiting     %lld\npending     %lld\nmarked      %lld\nlater       %lld\n",
                    (long long)status->waiting, (long long)status->pending, (long long)status->marked,
                    (long long)status->later);
@@ -297,9 +313,9 @@ static int report(const struct settings *s, bool json)
     struct client *client = client_new(&s->opensearch);
     struct arena *arena = arena_new();
     struct error redis_err = ERROR_INIT, opensearch_err = ERROR_INIT, platform_err = ERROR_INIT;
-    struct status status = {.redis = "", .opensearch = ""};
+    struct status status = {.redis = "", .opensearch = "", .certificate = BUF_INIT};
     struct buf handlers = BUF_INIT;
-    bool redis_answers, opensearch_answers, platform_answers;
+    bool redis_answers, opensearch_answers, platform_answers, certificate_is_good;
 
     if (!guard_check(r, &redis_err))
         status.redis = redis_err.text;
@@ -313,14 +329,16 @@ static int report(const struct settings *s, bool json)
     platform_answers = ask_platform(s, &platform_err);
     if (*s->platform.url)
         status.platform = platform_answers ? "ok" : platform_err.text;
+    certificate_is_good = certificate_add_state(s, &status.certificate);
     print_status(&status, &handlers, json);
+    buf_release(&status.certificate);
     buf_release(&handlers);
     arena_free(arena);
     client_free(client);
     redis_free(r);
     if (!redis_answers || !opensearch_answers || !platform_answers)
         return EXIT_UNREACHABLE;
-    return EXIT_DONE;
+    return certificate_is_good ? EXIT_DONE : EXIT_FAILED;
 }
 
 int verb_status(struct verb_call *call)

@@ -2,7 +2,6 @@
  * What a stranger may send to the door: garbage, bodies without end, bombs, senders that stop halfway. Each is refused
  * or cut off; the service goes on answering others, and its memory stays flat.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,9 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -21,7 +18,9 @@
 #include "base/clock.h"
 #include "base/http.h"
 #include "support/message.h"
+#include "support/raw_client.h"
 #include "support/scene.h"
+#include "support/usage.h"
 
 enum {
     WAIT_S = 20, /* for an answer: a machine under load, with sanitizers */
@@ -42,7 +41,7 @@ static const char ini[] = "[redis]\nurl = REDIS\n[opensearch]\nurl = SEARCH\npre
                           "[queue q]\nevents = user.*\n"
                           "[handler trail]\ntype = audit\nqueue = q\nschedule = every 100ms\n";
 
-#define POST       "POST /events HTTP/1.1\r\nHost: a\r\n"
+#define POST       "POST /events HTTP/1.1\r\nHost: localhost\r\n"
 #define STRUCTURED POST "Content-Type: application/cloudevents+json\r\n"
 #define LINES      POST "Content-Type: application/x-ndjson\r\n"
 #define WITH(data)                                                                                                     \
@@ -55,31 +54,13 @@ struct stage {
     long before_kib;
 };
 
-/* In KiB: "VmRSS:" now, "VmHWM:" at its peak. */
-static long memory_kib(const struct stage *st, const char *which)
-{
-    char path[60], line[200];
-    long kib = 0;
-    FILE *file;
-
-    snprintf(path, sizeof path, "/proc/%d/status", server_pid(st->serve));
-    file = fopen(path, "re");
-    assert_non_null(file);
-    while (kib == 0 && fgets(line, sizeof line, file))
-        if (strncmp(line, which, strlen(which)) == 0)
-            kib = strtol(line + strlen(which), NULL, 10);
-    fclose(file);
-    assert_true(kib > 0);
-    return kib;
-}
-
 static int group_setup(void **state)
 {
     static struct stage st;
 
     st.scene = scene_open(ini);
     st.serve = crier_serve_start(st.scene->config_path);
-    st.before_kib = memory_kib(&st, "VmRSS:");
+    st.before_kib = (long)usage_of(server_pid(st.serve)).now_kib;
     *state = &st;
     return 0;
 }
@@ -98,18 +79,7 @@ static int group_teardown(void **state)
 
 static int connect_from(const struct stage *st, const char *address)
 {
-    struct sockaddr_in to, from = {.sin_family = AF_INET};
-    int fd = socket_loopback(&to, server_port(st->serve));
-    struct timeval wait = {WAIT_S, 0};
-
-    if (address) {
-        assert_int_equal(inet_pton(AF_INET, address, &from.sin_addr), 1);
-        assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
-    }
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    return fd;
+    return raw_connect(st->serve, address, WAIT_S);
 }
 
 static bool holds_whole_reply(const char *reply)
@@ -172,17 +142,17 @@ static void answers_others(const struct stage *st)
     int fd = connect_from(st, "127.0.0.2");
     char text[REPLY_BYTES];
 
-    assert_true(socket_send(fd, BYTES("GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")));
+    assert_true(socket_send(fd, BYTES("GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")));
     assert_int_equal(read_reply(fd, text), 200);
     close(fd);
-    assert_in_range(clock_monotonic_ms() - start_ms, 0, 5000);
+    assert_in_range(clock_monotonic_ms() - start_ms, 0, 20000);
 }
 
 /* After each test. */
 static int is_unharmed(void **state)
 {
     struct stage *st = *state;
-    long peak_kib = memory_kib(st, "VmHWM:");
+    long peak_kib = (long)usage_of(server_pid(st->serve)).peak_kib;
 
     answers_others(st);
     print_message("peak %ld KiB above %ld\n", peak_kib - st->before_kib, st->before_kib);
@@ -214,8 +184,8 @@ static void what_is_no_http_or_doubtful_is_refused(void **state)
         {BYTES(STRUCTURED "Content-Length: 1073741824\r\n\r\n"),                               413, "longer than"},
         {BYTES(STRUCTURED "Transfer-Encoding: chunked\r\n\r\nzz\r\n"),                         400, ""           },
         {BYTES(STRUCTURED "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n"),         413, ""           },
-        {BYTES("BREW /events HTTP/1.1\r\nHost: a\r\n\r\n"),                                    405, "POST"       },
-        {BYTES("GET /../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n"),                           404, "nothing"    },
+        {BYTES("BREW /events HTTP/1.1\r\nHost: localhost\r\n\r\n"),                            405, "POST"       },
+        {BYTES("GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n"),                   404, "nothing"    },
         {BYTES(POST "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"),                415, "must be"    },
         {BYTES(POST "Content-Length: 2\r\n\r\n{}"),                                            415, "must be"    },
         {BYTES(STRUCTURED "Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}"),              415, "gzip"       },
@@ -401,22 +371,9 @@ static void a_thousand_requests_at_once_are_all_answered(void **state)
     buf_release(&replies);
 }
 
-/* As many files as the system lets us have open. */
-static int allow_files(int wanted)
-{
-    struct rlimit limit;
-
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    if (limit.rlim_cur < (rlim_t)wanted + 100) {
-        limit.rlim_cur = limit.rlim_max < (rlim_t)wanted + 100 ? limit.rlim_max : (rlim_t)wanted + 100;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    return limit.rlim_cur < (rlim_t)wanted + 100 ? (int)limit.rlim_cur - 100 : wanted;
-}
-
 static void two_thousand_idle_connections_leave_room_for_others(void **state)
 {
-    int count = allow_files(2000), *idle = calloc((size_t)count, sizeof *idle);
+    int count = raw_connections_allow(2000), *idle = calloc((size_t)count, sizeof *idle);
 
     assert_non_null(idle);
     assert_true(count > CONNECTIONS);

@@ -10,13 +10,13 @@
 
 #include "base/clock.h"
 #include "base/http.h"
-#include "base/json.h"
 #include "handlers/dirty.h"
 #include "notifier/dead.h"
 #include "notifier/door.h"
 #include "scheduler/lane.h"
 #include "support/scene.h"
 #include "support/search_index.h"
+#include "support/strict_statistics.h"
 #include "support/work.h"
 
 static const char ini[] = "[redis]\nurl = REDIS\n[opensearch]\nurl = SEARCH\nprefix = PREFIX\n"
@@ -33,20 +33,11 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    struct scene *s = *state;
-
-    index_delete(s->settings, "events-stats-*");
-    scene_close(s);
-    return 0;
-}
-
 /* ------------------------------------------------------------------------------------------------- the doors */
 
 static void through_http(struct door *door, const char *body)
 {
-    struct http *http = http_new(&(struct http_options){.connect_ms = 5000, .timeout_ms = 10000});
+    struct http *http = http_new(&(struct http_options){.connect_ms = 10000, .timeout_ms = 30000});
     struct http_reply reply = HTTP_REPLY_INIT;
     struct error err;
     char url[60];
@@ -295,148 +286,6 @@ static void one_document_of_a_thousand_that_does_not_fit_is_one_dead_letter(void
     assert_int_equal(scene_redis(s, "XPENDING crier:{statistics}:stream views")->items[0].integer, 0);
 }
 
-/* ------------------------------------------------------------------------------- documents as they are ordered */
-
-static const char strict_ini[] =
-    "[redis]\nurl = REDIS\n[opensearch]\nurl = SEARCH\nprefix = PREFIX\n"
-    "[queue statistics]\nevents = record-view\n"
-    "[handler views]\ntype = statistics\nqueue = statistics\nindex = events-stats-views-{time:%Y-%m}\n"
-    "alias = events-stats-views\nid_field =\nupdated_field = updated_timestamp\n"
-    "fields = recid:keyword size:double via_api:boolean\n"
-    "[handler days]\ntype = aggregate\nof = views\nqueue = statistics\nfield = recid\ninterval = day\n"
-    "index = agg-{time:%Y-%m}\n"
-    "[handler months]\ntype = aggregate\nof = views\nqueue = statistics\nfield = size\ninterval = month\n"
-    "index = agg-months-{time:%Y-%m}\n";
-
-static int setup_strict(void **state)
-{
-    *state = scene_open(strict_ini);
-    return 0;
-}
-
-/* A GET or PUT below the prefix; the answer is yours. */
-static json_t *ask(struct scene *s, const char *method, const char *where, const char *what, const char *body)
-{
-    char path[200];
-
-    snprintf(path, sizeof path, "%s%s%s", where, s->settings->opensearch.prefix, what);
-    return index_ask(s->settings, method, path, body);
-}
-
-static void an_index_has_the_fields_and_the_alias_it_was_given(void **state)
-{
-    struct scene *s = *state;
-    struct event e = scene_event(s, "record-view", "a", NULL, -1, "{\"recid\":\"r\",\"size\":7,\"via_api\":false}");
-    struct buf mappings = BUF_INIT;
-    json_t *answer;
-    char index[100];
-
-    snprintf(index, sizeof index, "events-stats-views-%.7s", e.time.text);
-    scene_append(s, &e, 1);
-    work_off(s, "views");
-    answer = ask(s, "GET", "/", "events-stats-views", NULL);
-    json_add_sorted(&mappings, json_object_get(json_object_iter_value(json_object_iter(answer)), "mappings"));
-    assert_string_equal(mappings.data,
-                        "{\"date_detection\":false,\"dynamic\":\"strict\",\"numeric_detection\":false,\"properties\":{"
-                        "\"recid\":{\"type\":\"keyword\"},\"size\":{\"type\":\"double\"},"
-                        "\"timestamp\":{\"format\":\"strict_date_optional_time\",\"type\":\"date\"},"
-                        "\"updated_timestamp\":{\"type\":\"date\"},\"via_api\":{\"type\":\"boolean\"}}}");
-    json_decref(answer);
-    buf_release(&mappings);
-    work_off(s, "views"); /* once more, over its own template */
-    answer = ask(s, "GET", "/", index, NULL);
-    assert_int_equal(json_object_size(answer), 1);
-    json_decref(answer);
-}
-
-static void a_document_says_when_it_was_indexed(void **state)
-{
-    struct scene *s = *state;
-    struct event events[] = {scene_event(s, "record-view", "a", NULL, -1, "{\"recid\":\"r\"}"),
-                             scene_event(s, "record-view", "b", NULL, -1, "{\"updated_timestamp\":\"2020-01-01\"}")};
-    int64_t before_us = clock_wall_us(), us;
-    char *documents;
-    const char *at;
-
-    scene_append(s, events, 2);
-    work_off(s, "views");
-    documents = index_dump(s->settings, "events-stats-views-*");
-    at = strstr(documents, "\"updated_timestamp\":\"");
-    assert_non_null(at);
-    at += strlen("\"updated_timestamp\":\"");
-    assert_memory_equal(at + 26, "+00:00\"}\n", 9); /* YYYY-MM-DDThh:mm:ss.ssssss */
-    assert_true(time_parse(at, 32, false, &us));
-    assert_in_range(us, before_us, clock_wall_us());
-    assert_non_null(strstr(documents, "b {\"updated_timestamp\":\"2020-01-01\",\"timestamp\":"));
-    assert_null(strstr(documents, "unique_id"));
-    free(documents);
-}
-
-static void our_template_goes_before_the_platforms_of_the_same_pattern(void **state)
-{
-    struct scene *s = *state;
-    struct event e = scene_event(s, "record-view", "a", NULL, -1, "{\"recid\":\"r\",\"size\":7}");
-    char body[600];
-    json_t *answer;
-
-    snprintf(body, sizeof body,
-             "{\"index_patterns\":[\"%sevents-stats-views-*\"],\"mappings\":{\"dynamic\":\"strict\",\"properties\":"
-             "{\"recid\":{\"type\":\"text\"}}},\"aliases\":{\"%sevents-stats-views\":{}}}",
-             s->settings->opensearch.prefix, s->settings->opensearch.prefix);
-    json_decref(ask(s, "PUT", "/_template/", "platform", body));
-    snprintf(body, sizeof body, "{\"index_patterns\":[\"%sevents-stats-views-*\"],\"template\":{}}",
-             s->settings->opensearch.prefix);
-    json_decref(ask(s, "PUT", "/_index_template/", "platform", body));
-    scene_append(s, &e, 1);
-    work_off(s, "views");
-    assert_int_equal(index_count(s->settings, "events-stats-views"), 1);
-    answer = ask(s, "GET", "/", "events-stats-views/_mapping", NULL);
-    assert_string_equal(
-        json_member_text(json_at(json_object_iter_value(json_object_iter(answer)), "mappings.properties.recid"), "type",
-                         ""),
-        "keyword");
-    json_decref(answer);
-    json_decref(ask(s, "DELETE", "/_template/", "platform", NULL));
-    json_decref(ask(s, "DELETE", "/_index_template/", "platform", NULL));
-}
-
-static void an_index_of_the_platforms_making_gets_the_fields_it_lacks(void **state)
-{
-    struct scene *s = *state;
-    struct event e = scene_event(s, "record-view", "a", NULL, -1, "{\"recid\":\"r\",\"size\":7}");
-    char index[100];
-
-    snprintf(index, sizeof index, "events-stats-views-%.7s", e.time.text);
-    json_decref(ask(s, "PUT", "/", index,
-                    "{\"mappings\":{\"dynamic\":\"strict\",\"properties\":{\"recid\":{\"type\":\"keyword\"},"
-                    "\"timestamp\":{\"type\":\"date\"}}}}"));
-    scene_append(s, &e, 1);
-    work_off(s, "views");
-    assert_int_equal(index_count(s->settings, index), 1);
-    assert_int_equal(scene_redis(s, "XLEN crier:{statistics}:dead")->integer, 0);
-}
-
-static int setup_with_class(void **state)
-{
-    char text[2000];
-
-    snprintf(text, sizeof text, "%s[event record-view]\nagent_class = yes\n", strict_ini);
-    *state = scene_open(text);
-    return 0;
-}
-
-static void the_class_of_a_user_agent_is_one_of_the_fields_where_it_is_kept(void **state)
-{
-    struct scene *s = *state;
-    struct event e =
-        scene_event(s, "record-view", "a", NULL, -1, "{\"recid\":\"r\",\"size\":7,\"agent_class\":\"Firefox\"}");
-
-    scene_append(s, &e, 1);
-    work_off(s, "views");
-    assert_int_equal(index_count(s->settings, "events-stats-views"), 1);
-    assert_int_equal(scene_redis(s, "XLEN crier:{statistics}:dead")->integer, 0);
-}
-
 /* ------------------------------------------------------------------------------------------------------- marks */
 
 /* "key@interval key@interval ", those marked first first; gone then. */
@@ -518,24 +367,17 @@ static void what_is_not_marked_is_not_done(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(whatever_order_and_however_often_the_documents_are_the_same, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_replay_a_month_later_adds_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(whatever_order_and_however_often_the_documents_are_the_same, setup,
+                                        index_scene_close),
+        cmocka_unit_test_setup_teardown(a_replay_a_month_later_adds_nothing, setup, index_scene_close),
         cmocka_unit_test_setup_teardown(replayed_a_day_two_or_thirty_later_nothing_is_new_and_after_two_no_salt_is_left,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(data_with_a_time_of_its_own_keeps_it, setup, teardown),
+                                        setup, index_scene_close),
+        cmocka_unit_test_setup_teardown(data_with_a_time_of_its_own_keeps_it, setup, index_scene_close),
         cmocka_unit_test_setup_teardown(one_document_of_a_thousand_that_does_not_fit_is_one_dead_letter, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(an_index_has_the_fields_and_the_alias_it_was_given, setup_strict, teardown),
-        cmocka_unit_test_setup_teardown(a_document_says_when_it_was_indexed, setup_strict, teardown),
-        cmocka_unit_test_setup_teardown(our_template_goes_before_the_platforms_of_the_same_pattern, setup_strict,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(an_index_of_the_platforms_making_gets_the_fields_it_lacks, setup_strict,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(the_class_of_a_user_agent_is_one_of_the_fields_where_it_is_kept,
-                                        setup_with_class, teardown),
+                                        index_scene_close),
         cmocka_unit_test_setup_teardown(the_keys_of_new_documents_are_marked_each_once_and_of_a_replay_again,
-                                        setup_strict, teardown),
-        cmocka_unit_test_setup_teardown(what_is_not_marked_is_not_done, setup_strict, teardown),
+                                        strict_statistics_setup, index_scene_close),
+        cmocka_unit_test_setup_teardown(what_is_not_marked_is_not_done, strict_statistics_setup, index_scene_close),
     };
 
     http_global_init();

@@ -14,7 +14,7 @@
 #include "base/alloc.h"
 #include "support/door_client.h"
 
-enum { DEADLINE_MS = 20000, ASKERS_MOST = 100 };
+enum { DEADLINE_MS = 60000, ASKERS_MOST = 100 };
 
 /* A page that answers with what it was asked, once the test lets it. */
 struct gate {
@@ -38,7 +38,7 @@ struct asker {
     long status;
 };
 
-static unsigned answer(void *context, const char *bytes, size_t length, struct buf *body)
+static unsigned answer(void *context, const struct page_request *request, struct buf *body)
 {
     struct gate *g = context;
 
@@ -48,7 +48,7 @@ static unsigned answer(void *context, const char *bytes, size_t length, struct b
     while (!g->open)
         pthread_cond_wait(&g->changed, &g->mutex);
     pthread_mutex_unlock(&g->mutex);
-    buf_add(body, bytes, length);
+    buf_add(body, request->bytes, request->length);
     return 200;
 }
 

@@ -118,6 +118,35 @@ static void arguments_make_an_event(void **state)
     assert_string_equal(reply_field(entry, "time")->text, "2026-11-20T10:00:00Z");
 }
 
+/* Every event of a file gets it, in whatever batch it goes off. */
+static void an_operation_is_of_all_events_and_is_printed(void **state)
+{
+    enum { EVENTS = 700 };
+    struct fixture *f = *state;
+    FILE *file = open_file(f);
+    const struct reply *entries;
+    const char *operation;
+
+    for (int i = 0; i < EVENTS; i++)
+        fprintf(file, "{\"specversion\":\"1.0\",\"id\":\"e%d\",\"source\":\"/s\",\"type\":\"user.updated\"}\n", i);
+    fprintf(file, "{\"specversion\":\"1.0\",\"id\":\"x\",\"source\":\"/s\",\"type\":\"user.updated\","
+                  "\"operation\":\"other\"}\n");
+    fclose(file);
+    assert_int_equal(emit(f, (const char *const[]){"--json", "--operation", "new", f->path, NULL}), 3);
+    assert_non_null(strstr(f->out, "another operation"));
+    operation = json_string_value(json_object_get(f->summary, "operation"));
+    assert_non_null(operation);
+    assert_null(json_object_get(f->summary, "state"));
+    entries = scene_redis(f->scene, "XRANGE crier:{changes}:stream - +");
+    assert_int_equal(entries->count, EVENTS);
+    for (size_t i = 0; i < EVENTS; i++)
+        assert_string_equal(reply_field_text(&entries->items[i].items[1], "operation"), operation);
+    assert_int_equal(emit(f, (const char *const[]){"--operation=mine", "--notification", "users", "1:u:2", NULL}), 0);
+    assert_non_null(strstr(f->out, ", operation mine\n"));
+    assert_int_equal(emit(f, (const char *const[]){"--type", "user.updated", NULL}), 0);
+    assert_null(strstr(f->out, "operation"));
+}
+
 static void the_same_arguments_with_an_id_are_a_duplicate(void **state)
 {
     struct fixture *f = *state;
@@ -148,6 +177,10 @@ static void wrong_arguments_are_a_failure_with_the_reason(void **state)
         {{"--tpye", "user.a"},                          "option",   2},
         {{"one", "two"},                                "one file", 2},
         {{"/nonexistent/file"},                         "No such",  1},
+        {{"--type", "user.a", "--operation"},           "or new",   2},
+        {{"--type", "user.a", "--operation", "a/b"},    "letters",  2},
+        {{"--type", "user.a", "--wait"},                "as 5s",    2},
+        {{"--type", "user.a", "--wait", "2d"},          "--wait",   2},
     };
     struct fixture *f = *state;
 
@@ -324,6 +357,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(arguments_make_an_event),
+        TEST(an_operation_is_of_all_events_and_is_printed),
         TEST(the_same_arguments_with_an_id_are_a_duplicate),
         TEST(wrong_arguments_are_a_failure_with_the_reason),
         TEST(a_file_of_several_batches_goes_through_whole),

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "handlers/query/statistic.h"
 #include "indexer/client.h"
+#include "notifier/door_page.h"
 
 enum {
     QUERIES_MOST = 100, /* in one request */
@@ -268,12 +269,12 @@ static unsigned answer_error(const struct error *err, struct buf *reply)
     return status;
 }
 
-unsigned stats_query_answer(void *stats_query, const char *bytes, size_t length, struct buf *reply)
+unsigned stats_query_answer(void *stats_query, const struct page_request *request, struct buf *reply)
 {
     struct questions *questions = xmalloc(sizeof *questions);
     json_t *body, *results = json_object();
     struct error err = ERROR_INIT;
-    bool ok = (body = json_text_parse(bytes, length, DEPTH_MOST, &err)) &&
+    bool ok = (body = json_text_parse(request->bytes, request->length, DEPTH_MOST, &err)) &&
               read_questions(stats_query, body, questions, &err) && find_results(stats_query, questions, results, &err);
 
     if (ok) {

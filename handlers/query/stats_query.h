@@ -26,6 +26,7 @@ struct stats_query *stats_query_new(const struct settings *s, struct error *err)
 void stats_query_free(struct stats_query *q);                                                /* NULL is fine */
 
 /* The answer to one request: fills reply, returns the HTTP status. Several threads at a time may ask. */
-unsigned stats_query_answer(void *stats_query, const char *bytes, size_t length, struct buf *reply);
+struct page_request;
+unsigned stats_query_answer(void *stats_query, const struct page_request *request, struct buf *reply);
 
 #endif

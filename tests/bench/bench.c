@@ -12,19 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/http.h"
 #include "bench/load.h"
-#include "bench/usage.h"
 #include "config/settings.h"
 #include "notifier/append.h"
 #include "notifier/stream.h"
 #include "scheduler/verbs.h"
+#include "support/pause.h"
 #include "support/server.h"
+#include "support/usage.h"
 
 enum { DOCS_A_REQUEST = 1000, EVENTS_A_POST = 500, CONNECTIONS = 2, SINGLES = 20000 };
 
@@ -86,7 +86,11 @@ static void *post_main(void *context)
     size_t which;
 
     while (take_body(p, &which)) {
-        struct http_request request = {"POST", p->url, p->content_type, p->bodies[which].data, p->bodies[which].length};
+        struct http_request request = {.method = "POST",
+                                       .url = p->url,
+                                       .content_type = p->content_type,
+                                       .body = p->bodies[which].data,
+                                       .length = p->bodies[which].length};
 
         if (!http_send(http, &request, &reply, &err))
             die(p->url, err.text);
@@ -241,7 +245,7 @@ static void worker(struct bench *b, const char *name, int64_t distinct)
     start_us = clock_wall_us();
     serve = crier_serve_start(b->config_path);
     while (!all_done(b, r, arena))
-        usleep(20000);
+        pause_ms(20);
     seconds = seconds_since(start_us);
     note(b, name, b->events, seconds, before, meter_read(b, server_pid(serve)));
     server_stop(serve);

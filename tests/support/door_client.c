@@ -14,7 +14,7 @@
 
 static const char ini[] =
     "[redis]\nurl = REDIS\ntimeout = 1s\n"
-    "[http]\nlisten = 127.0.0.1:0\nevent = 4KiB\nbatch = 64KiB\nbatch_events = 100\ndepth = 16\n"
+    "[http]\nMORElisten = 127.0.0.1:0\nevent = 4KiB\nbatch = 64KiB\nbatch_events = 100\ndepth = 16\n"
     "[queue statistics]\nevents = record-view record-plain\n"
     "[queue changes]\nevents = user.* record.*\n"
     "[event record-view]\nprepare = robots machines visitor\nunique = data.recid visitor_id time/10s\n"
@@ -34,10 +34,17 @@ static const struct door_page pages[] = {
 
 int client_door_open(void **state)
 {
+    return client_door_open_with(state, "");
+}
+
+int client_door_open_with(void **state, const char *lines)
+{
     struct door_client *c = xcalloc(1, sizeof *c);
+    char *text = scene_replaced(ini, "MORE", lines);
     struct error err;
 
-    c->scene = scene_open(ini);
+    c->scene = scene_open(text);
+    free(text);
     c->door = door_open(c->scene->settings, pages, &err);
     if (!c->door)
         fail_msg("%s", err.text);
@@ -95,6 +102,7 @@ long client_request(struct door_client *c, const char *method, const char *path,
     curl_easy_reset(c->curl);
     curl_easy_setopt(c->curl, CURLOPT_URL, url);
     curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, list);
+    curl_easy_setopt(c->curl, CURLOPT_INTERFACE, c->from);
     curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(c->curl, CURLOPT_NOBODY, (long)(strcmp(method, "HEAD") == 0));
     curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_body);

@@ -24,6 +24,7 @@ struct door_client {
     struct scene *scene;
     struct door *door;
     CURL *curl;
+    const char *from;         /* address of this machine that it asks from; NULL: a loopback address */
     long status, retry_after; /* of the last answer, as all that follows; -1: no Retry-After */
     char allow[80];
     struct buf body;
@@ -35,6 +36,9 @@ struct door_client {
  * and has a page /hello. Queues: statistics (record-view, prepared and counted; record-plain) and changes (user.*).
  */
 int client_door_open(void **state);
+
+/* The same with more lines for [http]. */
+int client_door_open_with(void **state, const char *lines);
 int client_door_close(void **state);
 
 /* headers end with NULL. Fails the test where no answer comes; returns its status. */

@@ -1,4 +1,4 @@
-#include "bench/usage.h"
+#include "support/usage.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-/* tests/bench/usage.h - what a process has used, read from /proc. */
-#ifndef BENCH_USAGE_H
-#define BENCH_USAGE_H
+/* tests/support/usage.h - what a process has used, read from /proc. */
+#ifndef TESTS_SUPPORT_USAGE_H
+#define TESTS_SUPPORT_USAGE_H
 
 #include <stdint.h>
 

@@ -1,0 +1,42 @@
+/*
+ * notifier/emit_operation.h - the operation that all events of one `crier emit` belong to, and the wait for its end.
+ */
+#ifndef NOTIFIER_EMIT_OPERATION_H
+#define NOTIFIER_EMIT_OPERATION_H
+
+#include <stdint.h>
+
+#include "base/attrs.h"
+#include "base/error.h"
+#include "config/verb.h"
+#include "notifier/intake.h"
+#include "notifier/operation/operations.h"
+
+enum { EMIT_WAIT_MS_MOST = 3600000 };
+
+/* Zero before. */
+struct emit_operation {
+    const char *id; /* "": none was asked for */
+    const char *wait;
+    int64_t wait_ms; /* 0: nobody waits */
+    bool waited;
+    enum operation_fate fate; /* once it was waited for */
+    char made[OPERATION_ID_BYTES];
+};
+
+/* Takes --operation and --wait out of the call. False: ERROR_INPUT, a mistake of usage. */
+bool emit_operation_take(struct emit_operation *o, struct verb_call *call, struct error *err) must_check;
+
+/* After each intake_start. */
+void emit_operation_begin(const struct emit_operation *o, struct intake *in);
+
+/* Waits until all is done, or dead, or the time is over: then the fate is what it is. False: Redis is away. */
+bool emit_operation_wait(struct emit_operation *o, const struct settings *s, struct error *err) must_check;
+
+/* Behind the counts: as more members of an object, or for people. */
+void emit_operation_print(const struct emit_operation *o, bool json);
+
+/* The exit code where all that was sent was taken; known: events that were there before. Says why it is not 0. */
+int emit_operation_status(const struct emit_operation *o, size_t known);
+
+#endif

@@ -1,0 +1,16 @@
+/* tests/support/raw_client.h - connections to a service's door whose bytes a test chooses, as a stranger may. */
+#ifndef TESTS_SUPPORT_RAW_CLIENT_H
+#define TESTS_SUPPORT_RAW_CLIENT_H
+
+#include "support/server.h"
+
+/*
+ * A connected socket; from is an address of 127.0.0.0/8, NULL: the system's choice. To send or receive waits for at
+ * most wait_s.
+ */
+int raw_connect(const struct server *serve, const char *from, int wait_s);
+
+/* Lets this process have so many connections open; how many it may have. */
+int raw_connections_allow(int wanted);
+
+#endif
