@@ -36,6 +36,7 @@ SECTIONS(event, events, type)
 SECTIONS(handler, handlers, name)
 SECTIONS(url, urls, name)
 SECTIONS(query, queries, name)
+SECTIONS(source, sources, name)
 
 /* ------------------------------------------------------------------------------------------------ the list */
 
@@ -57,6 +58,8 @@ const struct config_section config_sections[] = {
     {"queue", MANY(queue, "NAME"), .check_name = check_name, .help = "one stream of events"},
     {"event", MANY(event, "TYPE"), .check_name = check_event_type,
      .help = "what is done to events of one type at the door"},
+    {"source", MANY(source, "NAME"), .check_name = check_name,
+     .help = "where handlers ask for the present state of what events speak of"},
     {"handler", MANY(handler, "NAME"), .check_name = check_name, .help = "what is done about the events of a queue"},
     {"url", MANY(url, "NAME"), .check_name = check_name,
      .help = "which lines of an access log are events, the first section that fits"},

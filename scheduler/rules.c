@@ -5,6 +5,7 @@
 #include "handlers/query/statistic.h"
 #include "handlers/registry.h"
 #include "handlers/report/report_records.h"
+#include "handlers/source/source.h"
 #include "notifier/access/signed.h"
 #include "notifier/access_log/access_log_url.h"
 #include "notifier/networks.h"
@@ -40,6 +41,7 @@ static const struct config_whole wholes[] = {
     {"event", unique_section_check},
     {"handler", handler_check},
     {"query", statistic_check},
+    {"source", source_check},
     {"url", access_url_check},
     {0},
 };

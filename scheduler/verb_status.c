@@ -9,6 +9,7 @@
 #include "handlers/dirty.h"
 #include "handlers/handler.h"
 #include "handlers/registry.h"
+#include "handlers/source/source_online.h"
 #include "indexer/client.h"
 #include "notifier/certificate.h"
 #include "notifier/guard.h"
@@ -401,6 +402,8 @@ int check_online(const struct settings *s)
         code = code == EXIT_DONE ? error_exit_code(&err) : code;
     }
     if (!check_platform(s, &err))
+        code = code == EXIT_DONE ? error_exit_code(&err) : code;
+    if (!source_online(s, &err))
         code = code == EXIT_DONE ? error_exit_code(&err) : code;
     client_free(client);
     redis_free(r);
