@@ -6,31 +6,42 @@
 
 #include <stddef.h>
 
-#include "handlers/copy.h"
+#include "base/span_table.h"
+#include "handlers/relation/relation.h"
 #include "notifier/batch.h"
 
 struct subject_entry {
     struct subject subject;
     const struct event *newest;
-    json_t *data; /* owned */
-    bool usable;  /* there is something to spread, whatever becomes of it in one document */
+    json_t *data;           /* owned */
+    const char *unreadable; /* why there is no data */
+    bool usable;            /* there is something to spread, whatever becomes of it in one document */
+    bool matters;           /* one of its events can concern a copy */
     enum outcome outcome;
     const char *reason, *reply;
 };
 
 struct subjects {
     struct batch *batch;
+    const char *deleted; /* patterns */
     struct subject_entry *items;
     size_t count;
-    size_t *slots, slot_count; /* open addressing by id; holds index + 1 */
-    size_t *of_delivery;       /* the entry of each delivery that has no outcome yet */
+    struct span_table by_id;
+    size_t *of_delivery; /* the entry of each delivery that has no outcome yet */
 };
 
 /* deleted: patterns of event types that mean the subject is gone. Memory is the batch's, but for the data. */
 void subjects_collect(struct subjects *s, struct batch *in, const char *deleted);
 
-/* Parses the data of the newest event of each; what cannot be used is marked OUTCOME_DEAD. */
-void subjects_read(struct subjects *s, const struct copy_rule *rule);
+/*
+ * The content of each: of its newest event, or what the source (not NULL) has now, whose version is the revision then.
+ * An event that cannot be used is marked OUTCOME_DEAD, and the one before it counts; what the source has not, or not
+ * yet, OUTCOME_RETRY; what concerns no copy (by only_when, or gone and its copies kept) OUTCOME_DONE. A subject that an
+ * event says is gone, and the source has at a later revision, is there again. False (ERROR_AGAIN): the source is away.
+ */
+struct source;
+bool subjects_read(struct subjects *s, const struct relation *relation, struct source *source,
+                   struct error *err) must_check;
 
 struct subject_entry *subjects_find(const struct subjects *s, struct span id);
 
