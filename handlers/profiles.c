@@ -1,5 +1,7 @@
 #include "handlers/profiles.h"
 
+#include "handlers/profile_changes.h"
+
 /*
  * As InvenioRDM configures invenio-stats: the names of indices and aliases, the fields of documents and their types,
  * and the names of queries are those that its own pages, queries and templates ask for.
@@ -139,9 +141,23 @@ static const char file_download[] =
     "[report]\n"
     "downloads = events-stats-file-download\n";
 
+/* Lined up, the columns would go beyond the edge of the page. */
+/* clang-format off */
 const struct config_profile handler_profiles[] = {
-    {"invenio-record-view",   "views of records, from the click to the record's counters, as InvenioRDM has them",
+    {"invenio-record-view", "views of records, from the click to the record's counters, as InvenioRDM has them",
      record_view},
-    {"invenio-file-download",             "downloads of files, likewise", file_download},
+    {"invenio-file-download", "downloads of files, likewise", file_download},
+    {"invenio-users", "users, copied into members and archived invitations; content from the platform's index users",
+     profile_users},
+    {"invenio-groups", "groups, likewise into members", profile_groups},
+    {"invenio-requests", "requests, likewise into members", profile_requests},
+    {"invenio-communities", "communities, likewise into records and drafts", profile_communities},
+    {"invenio-affiliations", "affiliations, likewise into creators and contributors of records and drafts",
+     profile_affiliations},
+    {"invenio-funders", "funders, likewise into records and drafts", profile_funders},
+    {"invenio-awards", "awards, likewise", profile_awards},
+    {"invenio-subjects", "subjects, likewise", profile_subjects},
+    {"invenio-vocabularies", "languages, licences and types of resources, likewise", profile_vocabularies},
     {0},
 };
+/* clang-format on */

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -11,6 +12,7 @@
 #include "config/settings.h"
 #include "handlers/aggregate.h"
 #include "handlers/record_stats.h"
+#include "handlers/relation/relation.h"
 #include "handlers/statistics.h"
 #include "scheduler/verbs.h"
 
@@ -214,12 +216,58 @@ static void the_rule_for_double_clicks_is_a_matter_of_two_keys(void **state)
     settings_free(s);
 }
 
+static const char changes[] = "[event users.updated]\nprofile = invenio-users\n"
+                              "[event groups.updated]\nprofile = invenio-groups\n"
+                              "[event requests.updated]\nprofile = invenio-requests\n"
+                              "[event communities.updated]\nprofile = invenio-communities\n"
+                              "[event affiliations.updated]\nprofile = invenio-affiliations\n"
+                              "[event funders.updated]\nprofile = invenio-funders\n"
+                              "[event awards.updated]\nprofile = invenio-awards\n"
+                              "[event subjects.updated]\nprofile = invenio-subjects\n"
+                              "[event vocabularies.updated]\nprofile = invenio-vocabularies\n";
+
+static void the_shipped_relations_are_those_of_the_platform(void **state)
+{
+    struct settings *s = parse_shipped(changes);
+    const struct handler_settings *users = settings_handler(s, "users-members");
+    const struct relation_options *members = users->own, *languages = settings_handler(s, "languages-records")->own;
+
+    (void)state;
+    assert_int_equal(s->queue_count, 9);
+    assert_int_equal(s->handler_count, 11);
+    assert_int_equal(s->source_count, 11);
+    assert_string_equal(s->queues[0].events, "users.*");
+    assert_string_equal(users->queue, "users");
+    assert_string_equal(members->index, "communitymembers");
+    assert_string_equal(members->match, "user.id");
+    assert_string_equal(members->indexed_at, "indexed_at");
+    assert_int_equal(members->revision_format, REVISION_UUID);
+    assert_string_equal(languages->index, "rdmrecords");
+    assert_string_equal(languages->source, "languages");
+    settings_free(s);
+}
+
+static void a_relations_queue_goes_by_the_kind_whatever_that_is_called(void **state)
+{
+    struct settings *s = parse_shipped("[event our.person.changed]\nprofile = invenio-users\n"
+                                       "[handler users-members]\nsource = payload\n");
+
+    (void)state;
+    assert_string_equal(s->queues[0].events, "our.person.*");
+    assert_string_equal(((const struct relation_options *)settings_handler(s, "users-members")->own)->source,
+                        "payload");
+    settings_free(s);
+}
+
 static void what_is_shown_of_a_profile_loads_again_to_the_same_values(void **state)
 {
     struct buf first = BUF_INIT, second = BUF_INIT;
-    struct settings *s = parse_shipped(shipped), *again;
+    char all[sizeof shipped + sizeof changes];
+    struct settings *s, *again;
 
     (void)state;
+    snprintf(all, sizeof all, "%s%s", shipped, changes);
+    s = parse_shipped(all);
     settings_add_shown(s, scheduler_outside(), &first);
     again = parse_shipped(first.data);
     settings_add_shown(again, scheduler_outside(), &second);
@@ -243,6 +291,8 @@ int main(void)
         cmocka_unit_test(the_reference_and_the_sample_list_the_profiles),
         cmocka_unit_test(the_shipped_profiles_are_those_of_the_platform),
         cmocka_unit_test(the_rule_for_double_clicks_is_a_matter_of_two_keys),
+        cmocka_unit_test(the_shipped_relations_are_those_of_the_platform),
+        cmocka_unit_test(a_relations_queue_goes_by_the_kind_whatever_that_is_called),
         cmocka_unit_test(what_is_shown_of_a_profile_loads_again_to_the_same_values),
     };
 
