@@ -78,6 +78,11 @@ static const struct verb verbs[] = {
      "--queue NAME and --handler NAME narrow; --all for all that are left by that, also to list more than 100;\n"
      "--dry-run counts only.",
      true, verb_dead},
+    {"outbox", "list|sql NAME|parked NAME|retry NAME N...|drop NAME N...",
+     "events in the platform's database: how many wait, the tables, rows that can be no event",
+     "sql prints what makes the tables, index and trigger; parked lists rows with the reason (100 at most, else --all);\n"
+     "retry puts them back, drop deletes them: by their numbers, or --all; --dry-run counts only.",
+     true, verb_outbox},
     {"operations", "show ID",
      "what became of the events of an operation, handler by handler",
      "ID is what the events carry as operation, or what POST /events?operation=new answered. It is kept as long as\n"

@@ -37,6 +37,7 @@ SECTIONS(handler, handlers, name)
 SECTIONS(url, urls, name)
 SECTIONS(query, queries, name)
 SECTIONS(source, sources, name)
+SECTIONS(outbox, outboxes, name)
 
 /* ------------------------------------------------------------------------------------------------ the list */
 
@@ -64,6 +65,8 @@ const struct config_section config_sections[] = {
     {"url", MANY(url, "NAME"), .check_name = check_name,
      .help = "which lines of an access log are events, the first section that fits"},
     {"query", MANY(query, "NAME"), .check_name = check_name, .help = "one statistic that POST /stats answers"},
+    {"outbox", MANY(outbox, "NAME"), .check_name = check_name,
+     .help = "a table (PostgreSQL) in which the platform's transactions leave events; `crier outbox sql` makes it"},
     {0},
 };
 /* clang-format on */

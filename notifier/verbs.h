@@ -7,6 +7,7 @@
 int verb_emit(struct verb_call *call);
 int verb_import(struct verb_call *call);
 int verb_tokens(struct verb_call *call);
+int verb_outbox(struct verb_call *call);
 int verb_operations(struct verb_call *call);
 int verb_watch(struct verb_call *call);
 

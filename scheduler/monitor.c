@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "indexer/client.h"
 #include "notifier/guard.h"
+#include "notifier/outbox/outbox_relay.h"
 #include "notifier/stream.h"
 
 enum { ASK_EVERY_MS = 2000, PATIENCE_MS = 5000, PAGES = 3 };
@@ -29,7 +30,8 @@ struct monitor {
     pthread_t thread;
     pthread_mutex_t mutex; /* over the states, outboxes and door */
     struct peer_state redis_state, opensearch_state;
-    struct door *door; /* likewise */
+    struct outbox_relays *outboxes; /* lent, NULL where none are relayed here */
+    struct door *door;              /* likewise */
     struct door_page pages[PAGES + 1];
 };
 
@@ -127,6 +129,26 @@ static void add_reason(struct buf *body, const char *peer, const struct peer_sta
     *separator = ",";
 }
 
+/* An outbox that stands still holds its own rows back; what comes in otherwise is taken. */
+static bool add_outboxes(struct monitor *m, struct buf *body, const char **separator)
+{
+    struct peer_state state;
+    struct buf peer = BUF_INIT;
+    const char *name;
+    bool any = false;
+
+    pthread_mutex_lock(&m->mutex);
+    for (size_t i = 0; outbox_relays_trouble(m->outboxes, i, &name, state.why, sizeof state.why); i++) {
+        buf_reset(&peer);
+        buf_printf(&peer, "outbox %s", name);
+        add_reason(body, peer.data, &state, separator);
+        any = any || *state.why;
+    }
+    pthread_mutex_unlock(&m->mutex);
+    buf_release(&peer);
+    return any;
+}
+
 /* Whatever it is, the door itself is open: the page came through it. */
 static bool add_door(struct monitor *m, struct buf *body, const char **separator)
 {
@@ -158,7 +180,8 @@ static unsigned page_ready(void *context, struct buf *body)
     away = redis.away || opensearch.away;
     add_reason(&reasons, "redis", &redis, &separator);
     add_reason(&reasons, "opensearch", &opensearch, &separator);
-    degraded = add_door(m, &reasons, &separator) || *redis.why || *opensearch.why;
+    degraded = add_outboxes(m, &reasons, &separator);
+    degraded = add_door(m, &reasons, &separator) || degraded || *redis.why || *opensearch.why;
     buf_printf(body, "{\"status\":\"%s\",\"reasons\":[%s]}\n",
                away       ? "unavailable"
                : degraded ? "degraded"
@@ -200,6 +223,13 @@ struct monitor *monitor_start(const struct settings *s, struct stop *stop)
     m->redis_state = m->opensearch_state = (struct peer_state){true, "not asked yet"};
     pthread_create(&m->thread, NULL, monitor_main, m);
     return m;
+}
+
+void monitor_know_outboxes(struct monitor *m, struct outbox_relays *relays)
+{
+    pthread_mutex_lock(&m->mutex);
+    m->outboxes = relays;
+    pthread_mutex_unlock(&m->mutex);
 }
 
 void monitor_know_door(struct monitor *m, struct door *door)

@@ -18,6 +18,8 @@ struct monitor *monitor_start(const struct settings *s, struct stop *stop);
 void monitor_join(struct monitor *m);
 
 /* Whose troubles readiness tells too; lent until told anew, NULL for none. */
+struct outbox_relays;
+void monitor_know_outboxes(struct monitor *m, struct outbox_relays *relays);
 void monitor_know_door(struct monitor *m, struct door *door);
 
 /* The pages, ended by a zero row; as long as the monitor. */

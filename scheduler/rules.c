@@ -9,6 +9,7 @@
 #include "notifier/access/signed.h"
 #include "notifier/access_log/access_log_url.h"
 #include "notifier/networks.h"
+#include "notifier/outbox/outbox_sql.h"
 #include "notifier/pattern.h"
 #include "notifier/platform/platform_door.h"
 #include "notifier/prepare.h"
@@ -39,6 +40,7 @@ static const struct config_whole wholes[] = {
     {"http", signed_section_check},
     {"event", prepare_files_check},
     {"event", unique_section_check},
+    {"outbox", outbox_section_check},
     {"handler", handler_check},
     {"query", statistic_check},
     {"source", source_check},

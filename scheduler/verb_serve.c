@@ -16,6 +16,7 @@
 #include "handlers/query/stats_query.h"
 #include "notifier/operation/operation_feed.h"
 #include "notifier/operation/operation_page.h"
+#include "notifier/outbox/outbox_relay.h"
 #include "notifier/platform/platform_door.h"
 #include "scheduler/clock_part.h"
 #include "scheduler/clock_workers.h"
@@ -30,7 +31,7 @@
 #include "scheduler/watchdog.h"
 #include "scheduler/worker.h"
 
-enum { PART_DOOR = 1, PART_HANDLERS = 2, PART_CLOCK = 4, PARTS_ALL = 7 };
+enum { PART_DOOR = 1, PART_HANDLERS = 2, PART_CLOCK = 4, PART_OUTBOX = 8, PARTS_ALL = 15 };
 
 enum { PAGES_MOST = 32 };
 
@@ -49,6 +50,7 @@ struct parts {
     size_t page_count;
     struct door *door;
     struct platform_door *platform_door;
+    struct outbox_relays *outbox_relays;
 };
 
 /* "host-pid-xxxx": no two processes have the same, even in containers with the same host name and pid. */
@@ -75,6 +77,7 @@ static bool parse_parts(const struct verb_call *call, int *parts, struct error *
         {"door",     PART_DOOR    },
         {"handlers", PART_HANDLERS},
         {"clock",    PART_CLOCK   },
+        {"outbox",   PART_OUTBOX  }
     };
 
     *parts = call->argc ? 0 : PARTS_ALL;
@@ -85,7 +88,8 @@ static bool parse_parts(const struct verb_call *call, int *parts, struct error *
             if (strcmp(call->argv[i], known[j].name) == 0)
                 bit = known[j].bit;
         if (!bit)
-            return error_set(err, ERROR_INPUT, "no part \"%s\": there are door, handlers and clock", call->argv[i]);
+            return error_set(err, ERROR_INPUT, "no part \"%s\": there are door, handlers, clock and outbox",
+                             call->argv[i]);
         *parts |= bit;
     }
     return true;
@@ -139,6 +143,9 @@ static bool start_parts(struct parts *p, const struct settings *s, const char *p
         return false;
     if (parts & PART_HANDLERS && !(p->workers = workers_start(s, process, p->stop, err)))
         return false;
+    if (parts & PART_OUTBOX && !(p->outbox_relays = outbox_relays_start(s, p->stop, err)))
+        return false;
+    monitor_know_outboxes(p->monitor, p->outbox_relays);
     return !(parts & PART_DOOR) || start_door(p, s, err);
 }
 
@@ -164,6 +171,8 @@ static void *end_parts(void *context)
     searchable_close(&p->searchable);
     stop_raise(p->stop);
     platform_door_join(p->platform_door);
+    monitor_know_outboxes(p->monitor, NULL);
+    outbox_relays_join(p->outbox_relays);
     if (p->workers)
         workers_join(p->workers);
     if (p->clock_workers)

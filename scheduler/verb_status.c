@@ -13,6 +13,7 @@
 #include "indexer/client.h"
 #include "notifier/certificate.h"
 #include "notifier/guard.h"
+#include "notifier/outbox/outbox_report.h"
 #include "notifier/stream.h"
 #include "scheduler/queues_forget.h"
 #include "scheduler/verbs.h"
@@ -271,7 +272,7 @@ static bool ask_platform(const struct settings *s, struct error *err)
     return ok;
 }
 
-static void print_status(const struct status *status, const struct buf *handlers, bool json)
+static void print_status(const struct status *status, const struct buf *handlers, const struct buf *outboxes, bool json)
 {
     struct buf out = BUF_INIT;
 
@@ -287,10 +288,10 @@ static void print_status(const struct status *status, const struct buf *handlers
         add_certificate(status, true, &out);
         buf_printf(&out,
                    ",\"waiting\":%lld,\"pending\":%lld,\"marked\":%lld,\"later\":%lld,\"dead\":%lld,"
-                   "\"oldest_seconds\":%lld,\"handlers\":{%s}}\n",
+                   "\"oldest_seconds\":%lld,\"handlers\":{%s},\"outboxes\":%s}\n",
                    (long long)status->waiting, (long long)status->pending, (long long)status->marked,
-                   (long long)status->later, (long long)status->dead, (long long)status->oldest_seconds,
-                   handlers->data);
+                   (long long)status->later, (long long)status->dead, (long long)status->oldest_seconds, handlers->data,
+                   outboxes->data);
     } else {
         buf_printf(&out, "redis       %s\nopensearch  %s\n", *status->redis ? status->redis : "ok",
                    *status->opensearch ? status->opensearch : "ok");
@@ -303,6 +304,7 @@ static void print_status(const struct status *status, const struct buf *handlers
         buf_printf(&out, "dead        %lld\noldest      %lld s\n", (long long)status->dead,
                    (long long)status->oldest_seconds);
         buf_add(&out, handlers->data, handlers->length);
+        buf_add(&out, outboxes->data, outboxes->length);
     }
     fwrite(out.data, 1, out.length, stdout);
     buf_release(&out);
@@ -315,8 +317,8 @@ static int report(const struct settings *s, bool json)
     struct arena *arena = arena_new();
     struct error redis_err = ERROR_INIT, opensearch_err = ERROR_INIT, platform_err = ERROR_INIT;
     struct status status = {.redis = "", .opensearch = "", .certificate = BUF_INIT};
-    struct buf handlers = BUF_INIT;
-    bool redis_answers, opensearch_answers, platform_answers, certificate_is_good;
+    struct buf handlers = BUF_INIT, outboxes = BUF_INIT;
+    bool redis_answers, opensearch_answers, platform_answers, outboxes_answer, certificate_is_good;
 
     if (!guard_check(r, &redis_err))
         status.redis = redis_err.text;
@@ -330,14 +332,16 @@ static int report(const struct settings *s, bool json)
     platform_answers = ask_platform(s, &platform_err);
     if (*s->platform.url)
         status.platform = platform_answers ? "ok" : platform_err.text;
+    outboxes_answer = outbox_report_add(s, json, &outboxes);
     certificate_is_good = certificate_add_state(s, &status.certificate);
-    print_status(&status, &handlers, json);
+    print_status(&status, &handlers, &outboxes, json);
     buf_release(&status.certificate);
     buf_release(&handlers);
+    buf_release(&outboxes);
     arena_free(arena);
     client_free(client);
     redis_free(r);
-    if (!redis_answers || !opensearch_answers || !platform_answers)
+    if (!redis_answers || !opensearch_answers || !platform_answers || !outboxes_answer)
         return EXIT_UNREACHABLE;
     return certificate_is_good ? EXIT_DONE : EXIT_FAILED;
 }
@@ -402,6 +406,8 @@ int check_online(const struct settings *s)
         code = code == EXIT_DONE ? error_exit_code(&err) : code;
     }
     if (!check_platform(s, &err))
+        code = code == EXIT_DONE ? error_exit_code(&err) : code;
+    if (!outbox_report_check(s, &err))
         code = code == EXIT_DONE ? error_exit_code(&err) : code;
     if (!source_online(s, &err))
         code = code == EXIT_DONE ? error_exit_code(&err) : code;
