@@ -98,6 +98,16 @@ static const struct verb verbs[] = {
      "--from T and --to T narrow (2026, 2026-10, 2026-10-31): run computes all of that anew, --all everything;\n"
      "verify ends with 1 where something differs; delete needs --yes; list --bookmarks shows invenio-stats' own.",
      true, verb_aggregations},
+    {"reindex", "INDEX [--source NAME]|--all|status|cancel INDEX",
+     "fill an index anew while it is in use, then let it take the old one's place",
+     "INDEX is an alias. Documents come from the index itself, or --source NAME (a [source] section, a file of lines,\n"
+     "- for standard input). --into NAME for the new index; --rate N documents a second, --parallel N connections;\n"
+     "--drop removes the old index at the end, else it is kept. Cut off, the same command (or --resume) goes on;\n"
+     "status [INDEX] shows it from elsewhere, cancel INDEX gives it up; --dry-run says what would be done.\n"
+     "With --ids FILE, --query JSON, --since TIME or --only stale documents of the source are written into the index\n"
+     "that is there; --only stale --relations repairs the copies of all relations in it. --all lists every index that a\n"
+     "handler writes to, and how long it takes; with --yes it does them one after the other.",
+     true, verb_reindex},
     {"report", "cop51|coprd --report ID --month M",
      "usage reports: PR, IR, IR_A1 (COUNTER 5.1), DSR (research data)",
      "--to MONTH for several months (2026-10), --csv for the tabular form, --out FILE instead of standard output;\n"

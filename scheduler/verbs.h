@@ -13,6 +13,7 @@ int verb_dead(struct verb_call *call);
 int verb_stats(struct verb_call *call);
 int verb_statistics(struct verb_call *call);
 int verb_report(struct verb_call *call);
+int verb_reindex(struct verb_call *call);
 int verb_aggregations(struct verb_call *call);
 
 /* What the layers right of config know of the file: rules, handlers, profiles. */
