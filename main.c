@@ -98,6 +98,17 @@ static const struct verb verbs[] = {
      "--from T and --to T narrow (2026, 2026-10, 2026-10-31): run computes all of that anew, --all everything;\n"
      "verify ends with 1 where something differs; delete needs --yes; list --bookmarks shows invenio-stats' own.",
      true, verb_aggregations},
+    {"audit", "search|verify [FILE...]|actions",
+     "who did what: look it up, and whether the audit file is as it was written",
+     "search --actor KIND/ID --action A --resource KIND/ID --outcome O --from T --to T, each may be left out: the newest\n"
+     "first, --limit N of them (100), --csv; KIND/* is all of a kind, in an action * stands for anything;\n"
+     "--handler NAME where several keep an audit.\n"
+     "verify names the first line that is not as it was written, FILE:LINE, and ends with 1. Without FILE it takes the\n"
+     "one of [audit] with all that were moved away; --partial: the first ones may be missing; --key FILE (the oldest\n"
+     "first, where it was replaced) instead of the configured one, of Ed25519 the public key is enough;\n"
+     "--holds PLACE:DIGEST: that line, noted elsewhere, must be there.\n"
+     "actions lists what the service says of itself, crier.*.",
+     true, verb_audit},
     {"reindex", "INDEX [--source NAME]|--all|status|cancel INDEX",
      "fill an index anew while it is in use, then let it take the old one's place",
      "INDEX is an alias. Documents come from the index itself, or --source NAME (a [source] section, a file of lines,\n"

@@ -131,6 +131,12 @@ const struct config_key http_keys[] = {
 const struct config_key audit_keys[] = {
     {"file", CONFIG_TEXT, AT(file), "", 0, 0, NULL, NULL,
      "append-only file for audit entries, a line of JSON each, besides the index; empty: none"},
+    {"key", CONFIG_SECRET, AT(key), "", 0, 0, NULL, NULL,
+     "signs the file: Ed25519 (PEM), or a secret of at least 32 bytes; empty: whoever may write it can rewrite it whole"},
+    {"rotate", CONFIG_CHOICE, AT(rotate), "never", 0, 0, "never monthly", NULL,
+     "when the file makes room for a new one: it becomes FILE.PLACE, the place of its last line"},
+    {"rotate_size", CONFIG_SIZE, AT(rotate_bytes), "0", 0, INT64_C(1024) * 1024 * MIB, NULL, NULL,
+     "the same once it is that large; 0: never"},
     CONFIG_END,
 };
 #undef AT

@@ -5,40 +5,49 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
-#include "handlers/audit_file.h"
+#include "base/log.h"
+#include "handlers/audit/audit_entry.h"
+#include "handlers/audit/audit_fields.h"
+#include "handlers/audit/audit_file.h"
+#include "handlers/audit/audit_options.h"
+#include "indexer/indices.h"
+#include "notifier/service_event.h"
 #include "notifier/template.h"
 
-struct options {
-    char *index, *action;
-};
+/* In an index's name, for what the service's own events lack of it: no index asks for what none of them can have. */
+#define SERVICE_WORD "crier"
 
-static const struct config_key keys[] = {
-    {"action", CONFIG_TEXT, offsetof(struct options, action), "{type}",             0, 0, NULL, template_check,
-     "what was done, as an entry says it; placeholders such as {type}"},
-    {"index",  CONFIG_TEXT, offsetof(struct options, index),  "audit-{time:%Y-%m}", 0, 0, NULL, template_check_index,
-     "index of an event's entry; empty: the file only"                },
-    CONFIG_END,
-};
+enum { INVENIO_FIELD_MOST = 24 * 1024 };
 
 struct audit {
-    struct template *index, *action;
-    struct audit_file *file;
+    struct template *index; /* NULL: the file only */
+    struct audit_reader *reader;
+    struct audit_file *file; /* NULL: none */
     struct bulk *bulk;
-    struct buf name, action_text;
+    struct buf name, text;
 };
+
+/* The platform's metadata is a flat_object: a value there has at most 32,766 bytes, with its path before it. */
+static bool audit_check(const void *options, struct error *err)
+{
+    const struct audit_options *o = options;
+
+    return o->form != AUDIT_FORM_INVENIO || o->field_bytes <= INVENIO_FIELD_MOST ||
+           error_set(err, ERROR_CONFIG, "field: at most 24KiB with form = invenio, whose index takes no longer text");
+}
 
 static bool audit_open(struct handler *h, struct error *err)
 {
-    const struct options *o = h->options;
+    const struct audit_options *o = h->options;
     struct audit *a = h->state = xcalloc(1, sizeof *a);
 
     buf_init(&a->name);
-    buf_init(&a->action_text);
+    buf_init(&a->text);
     a->bulk = bulk_new(h->client, h->settings->opensearch.bulk_bytes);
-    a->action = template_new(o->action, err);
-    if (!a->action || (*o->index && !(a->index = template_new(o->index, err))))
+    a->reader = audit_reader_new(o, err);
+    if (!a->reader || (*o->index && !(a->index = template_new(o->index, err))))
         return false;
-    if (*h->settings->audit.file && !(a->file = audit_file_open(h->settings->audit.file, err)))
+    if (*h->settings->audit.file && !(a->file = audit_file_open(&h->settings->audit, err)))
         return false;
     return true;
 }
@@ -50,112 +59,84 @@ static void audit_close(struct handler *h)
     if (!a)
         return;
     template_free(a->index);
-    template_free(a->action);
+    audit_reader_free(a->reader);
     audit_file_close(a->file);
     bulk_free(a->bulk);
     buf_release(&a->name);
-    buf_release(&a->action_text);
+    buf_release(&a->text);
     free(a);
 }
 
-/* What events carry differs from type to type: data is kept as it is, but never mapped. */
+/* Of indices that an older crier made, too: their mapping is strict, and lacks what was added since. Where somebody
+ * mapped a field otherwise it is theirs. */
+static bool add_properties(struct handler *h, const struct template *index, struct error *err)
+{
+    struct buf pattern = BUF_INIT, body = BUF_INIT;
+    json_t *mapping, *answer = NULL;
+    bool missing, ok;
+
+    template_add_glob(index, &pattern);
+    buf_printf(&body, "{\"properties\":%s}", audit_entry_properties);
+    mapping = json_text_parse(body.data, body.length, JSON_DEPTH_DEFAULT, err);
+    ok = mapping && indices_ask(h->client, "PUT", pattern.data, "/_mapping", mapping, &answer, &missing, err);
+    if (!ok && err->kind == ERROR_INPUT) {
+        log_warn("handler %s: the mapping of %s is left as it is: %s", h->common->name, pattern.data, err->text);
+        ok = true;
+    }
+    json_decref(answer);
+    json_decref(mapping);
+    buf_release(&pattern);
+    buf_release(&body);
+    return ok;
+}
+
+/* The platform's own data stream has the platform's template. */
 static bool audit_install(struct handler *h, struct error *err)
 {
-    static const char body[] =
-        "{\"mappings\":{\"dynamic\":\"strict\",\"properties\":{\"id\":{\"type\":\"keyword\"},"
-        "\"time\":{\"type\":\"date\",\"format\":\"strict_date_optional_time\"},\"action\":{\"type\":\"keyword\"},"
-        "\"outcome\":{\"type\":\"keyword\"},\"operation\":{\"type\":\"keyword\"},"
-        "\"actor\":{\"properties\":{\"kind\":{\"type\":\"keyword\"},\"id\":{\"type\":\"keyword\"}}},"
-        "\"resource\":{\"properties\":{\"kind\":{\"type\":\"keyword\"},\"id\":{\"type\":\"keyword\"},"
-        "\"revision\":{\"type\":\"long\"}}},\"event\":{\"properties\":{\"id\":{\"type\":\"keyword\"},"
-        "\"source\":{\"type\":\"keyword\"},\"type\":{\"type\":\"keyword\"}}},"
-        "\"data\":{\"type\":\"object\",\"enabled\":false}}}}";
+    const struct audit_options *o = h->options;
     struct audit *a = h->state;
+    struct buf body = BUF_INIT;
+    bool ok;
 
-    return !a->index || handler_install_template(h, a->index, body, err);
-}
-
-static void add_text(struct buf *out, const char *start, struct span value)
-{
-    buf_add_text(out, start);
-    buf_add_json(out, value.text, value.length);
-}
-
-/* "kind/id" as {"kind": kind, "id": id}; without its closing brace. */
-static void add_reference(struct buf *out, const char *start, struct span reference)
-{
-    const char *slash = memchr(reference.text, '/', reference.length);
-    size_t kind = slash ? (size_t)(slash - reference.text) : 0;
-    size_t id = slash ? kind + 1 : 0;
-
-    buf_add_text(out, start);
-    add_text(out, "{\"kind\":", (struct span){reference.text, kind});
-    add_text(out, ",\"id\":", (struct span){reference.text + id, reference.length - id});
-}
-
-/* An event may say that what it reports failed: data.outcome. Everything else succeeded, or it would be no event. */
-static void add_outcome(struct buf *out, const struct event *e)
-{
-    struct error err;
-    json_t *data = NULL;
-
-    buf_add_text(out, ",\"outcome\":");
-    if (json_text_has_member(e->data.text, e->data.length, "\"outcome\":"))
-        data = json_text_parse(e->data.text, e->data.length, JSON_DEPTH_MOST, &err);
-    buf_add_json_text(out, json_member_text(data, "outcome", "success"));
-    json_decref(data);
-}
-
-static void add_entry(const struct event *e, const struct buf *action, struct buf *out)
-{
-    add_text(out, "{\"id\":", e->unique); /* audit_file finds the id here */
-    add_text(out, ",\"time\":", e->time);
-    buf_add_text(out, ",\"action\":");
-    buf_add_json(out, action->data, action->length);
-    add_outcome(out, e);
-    if (e->actor.length) {
-        add_reference(out, ",\"actor\":", e->actor);
-        buf_add_char(out, '}');
-    }
-    if (e->subject.length) {
-        add_reference(out, ",\"resource\":", e->subject);
-        if (e->revision != REVISION_NONE)
-            buf_printf(out, ",\"revision\":%lld", (long long)e->revision);
-        buf_add_char(out, '}');
-    }
-    if (e->operation.length)
-        add_text(out, ",\"operation\":", e->operation);
-    add_text(out, ",\"event\":{\"id\":", e->id);
-    add_text(out, ",\"source\":", e->source);
-    add_text(out, ",\"type\":", e->type);
-    buf_add_char(out, '}');
-    if (e->data.length) {
-        buf_add_text(out, ",\"data\":");
-        buf_add(out, e->data.text, e->data.length);
-    }
-    buf_add_char(out, '}');
+    if (!a->index || o->form == AUDIT_FORM_INVENIO)
+        return true;
+    buf_printf(&body, "{\"mappings\":{\"dynamic\":\"strict\",\"properties\":%s}}", audit_entry_properties);
+    ok = handler_install_template(h, a->index, body.data, err) && add_properties(h, a->index, err);
+    buf_release(&body);
+    return ok;
 }
 
 struct entry {
-    const char *text;
-    size_t length, number;
+    struct span line;     /* of the file */
+    struct span document; /* of the index */
+    size_t number;
 };
 
-/* Entries are made once for both places; what an entry lacks makes its event dead. */
-static void make_entry(struct audit *a, struct batch *in, struct delivery *d, struct entry *entry)
+typedef void adder(const struct event *e, const struct audit_fields *f, struct buf *out);
+
+static struct span make_text(struct audit *a, struct batch *in, const struct event *e, const struct audit_fields *f,
+                             adder *add)
 {
-    struct buf text = BUF_INIT;
+    buf_reset(&a->text);
+    add(e, f, &a->text);
+    return (struct span){arena_copy(in->arena, a->text.data, a->text.length), a->text.length};
+}
+
+/* What an entry lacks makes its event dead. */
+static void make_entry(struct handler *h, struct batch *in, struct delivery *d, struct entry *entry)
+{
+    const struct audit_options *o = h->options;
+    struct audit *a = h->state;
+    struct audit_fields fields;
     struct error err = ERROR_INIT;
 
-    buf_reset(&a->action_text);
-    if (!template_add(a->action, &d->event, &a->action_text, &err)) {
+    if (!audit_reader_read(a->reader, &d->event, &fields, &err)) {
         delivery_set(in, d, OUTCOME_DEAD, err.text, NULL);
         return;
     }
-    add_entry(&d->event, &a->action_text, &text);
-    entry->text = arena_copy(in->arena, text.data, text.length);
-    entry->length = text.length;
-    buf_release(&text);
+    entry->line = entry->document = make_text(a, in, &d->event, &fields, audit_entry_add);
+    if (a->index && o->form == AUDIT_FORM_INVENIO)
+        entry->document = make_text(a, in, &d->event, &fields, audit_entry_add_invenio);
 }
 
 static bool write_file(struct audit *a, const struct batch *in, const struct entry *entries, struct error *err)
@@ -164,7 +145,7 @@ static bool write_file(struct audit *a, const struct batch *in, const struct ent
         return true;
     for (size_t i = 0; i < in->count; i++)
         if (in->items[i].outcome == OUTCOME_NONE)
-            audit_file_add(a->file, in->items[i].event.unique, entries[i].text, entries[i].length);
+            audit_file_add(a->file, entries[i].line);
     return audit_file_flush(a->file, err);
 }
 
@@ -174,6 +155,7 @@ static void add_to_bulk(struct audit *a, struct batch *in, struct delivery *d, s
     struct error err = ERROR_INIT;
 
     buf_reset(&a->name);
+    template_stand_in(a->index, service_event_is(d->event.type) ? SERVICE_WORD : NULL);
     if (!template_add_index(a->index, &d->event, &a->name, &err)) {
         delivery_set(in, d, OUTCOME_DEAD, err.text, NULL);
         return;
@@ -181,7 +163,7 @@ static void add_to_bulk(struct audit *a, struct batch *in, struct delivery *d, s
     target.index = a->name.data;
     target.id = d->event.unique.text;
     target.id_length = d->event.unique.length;
-    buf_add(bulk_add(a->bulk, &target, &entry->number), entry->text, entry->length);
+    buf_add(bulk_add(a->bulk, &target, &entry->number), entry->document.text, entry->document.length);
 }
 
 static bool write_index(struct audit *a, struct batch *in, struct entry *entries, struct error *err)
@@ -207,7 +189,7 @@ static bool audit_handle(struct handler *h, struct batch *in, struct error *err)
 
     for (size_t i = 0; i < in->count; i++)
         if (in->items[i].outcome == OUTCOME_NONE)
-            make_entry(a, in, &in->items[i], &entries[i]);
+            make_entry(h, in, &in->items[i], &entries[i]);
     if (!write_file(a, in, entries, err))
         return false;
     if (a->index)
@@ -221,9 +203,10 @@ static bool audit_handle(struct handler *h, struct batch *in, struct error *err)
 const struct handler_type audit_handler = {
     .name = "audit",
     .help = "each event becomes an audit entry, in an index and in the append-only file of [audit]",
-    .keys = keys,
-    .size = sizeof(struct options),
+    .keys = audit_option_keys,
+    .size = sizeof(struct audit_options),
     .traits = KIND_HEARS_SERVICE | KIND_ONE_LANE,
+    .check = audit_check,
     .install = audit_install,
     .open = audit_open,
     .handle = audit_handle,

@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "handlers/audit_file.h"
+#include "handlers/audit/audit_file.h"
 #include "notifier/certificate.h"
 #include "notifier/door_listen.h"
 #include "notifier/service_event.h"
@@ -70,11 +70,11 @@ static bool can_keep_audit(const struct settings *s, const struct audit_settings
 {
     struct audit_file *file = NULL;
 
-    if (strcmp(s->audit.file, ours->file) == 0)
+    if (strcmp(s->audit.file, ours->file) == 0 && strcmp(s->audit.key, ours->key) == 0)
         return true;
     for (size_t i = 0; *s->audit.file && i < s->handler_count; i++)
         if (strcmp(s->handlers[i].kind->name, "audit") == 0) {
-            file = audit_file_open(s->audit.file, err);
+            file = audit_file_open(&s->audit, err);
             audit_file_close(file);
             return file != NULL;
         }

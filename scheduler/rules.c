@@ -1,5 +1,6 @@
 #include <pthread.h>
 
+#include "base/signing_key.h"
 #include "handlers/handler.h"
 #include "handlers/profiles.h"
 #include "handlers/query/statistic.h"
@@ -33,6 +34,7 @@ static const struct config_rule rules[] = {
     {"url", "methods", access_url_methods_check},
     {"url", "status", access_url_status_check},
     {"report", "data_types", report_data_types_check},
+    {"audit", "key", signing_key_check},
     {0},
 };
 

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "handlers/audit/audit_page.h"
 #include "handlers/query/stats_query.h"
 #include "notifier/operation/operation_feed.h"
 #include "notifier/operation/operation_page.h"
@@ -43,6 +44,7 @@ struct parts {
     struct clock_workers *clock_workers;
     struct workers *workers;
     struct stats_query *stats_query;
+    struct audit_page *audit_page;
     struct operation_page *operation_page;
     struct searchable searchable;
     struct operation_feed *operation_feed;
@@ -117,6 +119,13 @@ static bool start_door(struct parts *p, const struct settings *s, struct error *
                                         .answer = stats_query_answer,
                                         .context = p->stats_query,
                                         .body_bytes = STATS_QUERY_BODY_BYTES});
+    if ((p->audit_page = audit_page_new(s)))
+        add_page(p, &(struct door_page){.path = "/audit",
+                                        .content_type = "application/json",
+                                        .methods = "GET",
+                                        .scope = SCOPE_AUDIT_READ,
+                                        .answer = audit_page_answer,
+                                        .context = p->audit_page});
     p->operation_page = operation_page_new(s);
     add_page(p, &(struct door_page){.path = "/operations/",
                                     .content_type = "application/json",
@@ -166,6 +175,7 @@ static void *end_parts(void *context)
     if (p->door)
         door_close(p->door);
     stats_query_free(p->stats_query);
+    audit_page_free(p->audit_page);
     operation_page_free(p->operation_page);
     operation_feed_join(p->operation_feed);
     searchable_close(&p->searchable);

@@ -12,6 +12,7 @@
 #include "base/counters.h"
 #include "base/file.h"
 #include "base/http.h"
+#include "notifier/service_event.h"
 #include "scheduler/lane.h"
 #include "support/scene.h"
 #include "support/search_index.h"
@@ -21,10 +22,12 @@ static char file_path[300];
 
 static struct scene *open_scene(const char *opensearch)
 {
-    char ini[1000];
+    char ini[1000], head[310];
 
     snprintf(file_path, sizeof file_path, "%s/audit.ndjson", test_folder());
+    snprintf(head, sizeof head, "%s.head", file_path);
     unlink(file_path);
+    unlink(head);
     snprintf(ini, sizeof ini,
              "[redis]\nurl = REDIS\n[opensearch]\nurl = %s\nprefix = PREFIX\nconnect = 1s\n[audit]\nfile = %s\n"
              "[queue changes]\nevents = user.* record.*\n"
@@ -64,6 +67,15 @@ static char *file_text(void)
     return buf_take(&text);
 }
 
+/* What a line of the file says before its chain. */
+static void cut_chain(char *line)
+{
+    char *chain = strstr(line, ",\"chain\":{");
+
+    assert_non_null(chain);
+    strcpy(chain, "}\n");
+}
+
 static void an_entry_says_who_did_what_to_what_and_when(void **state)
 {
     struct scene *s = *state;
@@ -79,6 +91,7 @@ static void an_entry_says_who_did_what_to_what_and_when(void **state)
     work_off(s, "trail");
     entries = index_dump(s->settings, "audit-2026-11");
     text = file_text();
+    cut_chain(text);
     assert_string_equal(
         text,
         "{\"id\":\"a\",\"time\":\"2026-11-20T10:00:00Z\",\"action\":\"user.updated\",\"outcome\":\"failure\","
@@ -173,12 +186,121 @@ static void the_file_takes_entries_once_while_the_index_is_away(void **state)
     lane_free(lane);
 }
 
+static int verify(struct scene *s, const char *more, char **out)
+{
+    const char *arguments[] = {"audit", "verify", "--config", s->config_path, more, NULL};
+
+    return crier_run(out, arguments);
+}
+
+static void verify_names_the_first_bad_line_and_ends_with_1(void **state)
+{
+    struct scene *s = *state;
+    struct event events[3];
+    char *text, *out, place[400];
+    FILE *file;
+
+    for (int i = 0; i < 3; i++)
+        events[i] = scene_event(s, "user.updated", (char *[]){"a", "b", "c"}[i], "users/1", i, "{\"x\":1}");
+    scene_append(s, events, 3);
+    work_off(s, "trail");
+    assert_int_equal(verify(s, NULL, &out), 0);
+    assert_non_null(strstr(out, "3 lines are as they were written"));
+    free(out);
+    text = file_text();
+    strstr(text, "\"x\":1")[4] = '2';
+    file = fopen(file_path, "we");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    snprintf(place, sizeof place, "%s:1: was changed", file_path);
+    assert_int_equal(verify(s, NULL, &out), 1);
+    assert_non_null(strstr(out, place));
+    free(out);
+    assert_int_equal(verify(s, "--json", &out), 1);
+    assert_non_null(strstr(out, "\"ok\":false"));
+    free(out);
+    free(text);
+}
+
+/* As the platform makes it, cut to what matters here: strict, and a data stream, which takes nothing but create. */
+static const char platform_template[] =
+    "{\"index_patterns\":[\"%s\"],\"priority\":500,\"data_stream\":{},\"template\":{\"mappings\":{\"dynamic\":"
+    "\"strict\","
+    "\"properties\":{\"id\":{\"type\":\"keyword\"},\"uuid\":{\"type\":\"keyword\"},\"version_id\":{\"type\":\"long\"},"
+    "\"@timestamp\":{\"type\":\"date\"},\"updated\":{\"type\":\"date\"},\"action\":{\"type\":\"keyword\"},"
+    "\"resource\":{\"properties\":{\"id\":{\"type\":\"keyword\"},\"type\":{\"type\":\"keyword\"}}},"
+    "\"message\":{\"type\":\"text\"},\"user\":{\"properties\":{\"id\":{\"type\":\"keyword\"},\"username\":{\"type\":"
+    "\"keyword\"},\"email\":{\"type\":\"text\"}}},\"metadata\":{\"type\":\"flat_object\"}}}}}";
+
+static void the_platforms_own_data_stream_takes_each_entry_once(void **state)
+{
+    struct scene *s = scene_open("[redis]\nurl = REDIS\n[opensearch]\nurl = SEARCH\nprefix = PREFIX\n"
+                                 "[queue changes]\nevents = user.*\n"
+                                 "[handler trail]\ntype = audit\nqueue = changes\nform = invenio\n"
+                                 "index = auditlog-audit-log-v2.0.0\nfield = 24KiB\n");
+    const char *prefix = s->settings->opensearch.prefix;
+    struct event events[] = {scene_event(s, "user.updated", "a", "users/1", 1, "{\"before\":{\"x\":1}}"),
+                             scene_event(s, "user.created", "b", "users/2", 1, NULL), event_none};
+    char stream[200], path[300], *body, *longest = malloc(24 * 1024 + 1);
+
+    *state = s;
+    assert_non_null(longest);
+    memset(longest, 'x', 24 * 1024);
+    longest[24 * 1024] = '\0';
+    events[2] = scene_event(
+        s, "user.updated", "c", "users/1", 2,
+        arena_printf(s->arena, "{\"file_key\":\"k\",\"none\":null,\"deep\":[{\"a\":[{}]}],\"long\":\"%s\"}", longest));
+    free(longest);
+    snprintf(stream, sizeof stream, "%sauditlog-audit-log-v2.0.0", prefix);
+    snprintf(path, sizeof path, "/_index_template/%splatform", prefix);
+    body = scene_replaced(platform_template, "%s", stream);
+    json_decref(index_ask(s->settings, "PUT", path, body));
+    free(body);
+    scene_append(s, events, 3);
+    work_off(s, "trail");
+    events[0].only = events[1].only = events[2].only = span_of("trail"); /* replayed: past the window of ids */
+    scene_append(s, events, 3);
+    work_off(s, "trail");
+    assert_int_equal(scene_redis(s, "XLEN crier:{changes}:dead")->integer, 0);
+    assert_int_equal(index_count(s->settings, "auditlog-audit-log-v2.0.0"), 3);
+    body = index_dump(s->settings, "auditlog-audit-log-v2.0.0");
+    assert_non_null(strstr(body, "\"message\":\"user.updated of users/1\""));
+    assert_non_null(strstr(body, "\"file_key\":\"k\",\"data\":{"));
+    free(body);
+    snprintf(path, sizeof path, "/_data_stream/%s", stream);
+    json_decref(index_ask(s->settings, "DELETE", path, NULL));
+    snprintf(path, sizeof path, "/_index_template/%splatform", prefix);
+    json_decref(index_ask(s->settings, "DELETE", path, NULL));
+}
+
+static void what_the_service_does_is_an_entry_whatever_action_and_index_ask_for(void **state)
+{
+    struct scene *s = scene_open("[redis]\nurl = REDIS\n[opensearch]\nurl = SEARCH\nprefix = PREFIX\n"
+                                 "[queue changes]\nevents = user.*\n[handler trail]\ntype = audit\nqueue = changes\n"
+                                 "action = {data.verb}\nindex = audit-{data.community}-{time:%Y}\n");
+    struct error err;
+    char *entries;
+
+    *state = s;
+    assert_true(service_event_send(s->settings, s->redis, "dead.dropped", "dead/1-1", NULL, NULL, &err));
+    work_off(s, "trail");
+    assert_int_equal(scene_redis(s, "XLEN crier:{changes}:dead")->integer, 0);
+    entries = index_dump(s->settings, "audit-crier-*");
+    assert_non_null(strstr(entries, "\"action\":\"crier.dead.dropped\""));
+    free(entries);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_entry_says_who_did_what_to_what_and_when, setup, teardown),
         cmocka_unit_test_setup_teardown(events_whose_data_disagree_in_type_are_all_entries, setup, teardown),
         cmocka_unit_test_setup_teardown(a_template_that_was_edited_is_reported, setup, teardown),
+        cmocka_unit_test_setup_teardown(verify_names_the_first_bad_line_and_ends_with_1, setup, teardown),
+        cmocka_unit_test_teardown(the_platforms_own_data_stream_takes_each_entry_once, teardown_alone),
+        cmocka_unit_test_setup_teardown(what_the_service_does_is_an_entry_whatever_action_and_index_ask_for, NULL,
+                                        teardown),
         cmocka_unit_test_teardown(the_file_takes_entries_once_while_the_index_is_away, teardown_alone),
     };
 

@@ -14,10 +14,19 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/file.h"
-#include "handlers/audit_file.h"
+#include "handlers/line_file.h"
 #include "support/server.h"
 
 static char path[300];
+
+/* The whole line is its key. */
+static struct span whole(struct span line)
+{
+    return line;
+}
+
+static const struct line_file_form form = {
+    .what = "audit file", .start = "{\"id\":", .line_most = 4 * 1024 * 1024, .key = whole};
 
 static int setup(void **state)
 {
@@ -27,29 +36,29 @@ static int setup(void **state)
     return 0;
 }
 
-static struct audit_file *open_file(void)
+static struct line_file *open_file(void)
 {
     struct error err;
-    struct audit_file *f = audit_file_open(path, &err);
+    struct line_file *f = line_file_open(path, &form, &err);
 
     if (!f)
         fail_msg("%s", err.text);
     return f;
 }
 
-static void add(struct audit_file *f, const char *id)
+static void add(struct line_file *f, const char *id)
 {
     char line[100];
 
     snprintf(line, sizeof line, "{\"id\":\"%s\",\"x\":1}", id);
-    audit_file_add(f, span_of(id), line, strlen(line));
+    line_file_add(f, line, strlen(line));
 }
 
-static void flush(struct audit_file *f)
+static void flush(struct line_file *f)
 {
     struct error err;
 
-    if (!audit_file_flush(f, &err))
+    if (!line_file_flush(f, &err))
         fail_msg("%s", err.text);
 }
 
@@ -66,7 +75,7 @@ static void assert_content(const char *wanted)
 
 static void each_entry_is_a_line_that_only_its_owner_can_read(void **state)
 {
-    struct audit_file *f = open_file();
+    struct line_file *f = open_file();
     struct stat status;
 
     (void)state;
@@ -77,12 +86,12 @@ static void each_entry_is_a_line_that_only_its_owner_can_read(void **state)
     assert_content("{\"id\":\"a\",\"x\":1}\n{\"id\":\"b\",\"x\":1}\n");
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0600);
-    audit_file_close(f);
+    line_file_close(f);
 }
 
 static void an_entry_that_comes_again_is_not_written_twice(void **state)
 {
-    struct audit_file *f = open_file();
+    struct line_file *f = open_file();
 
     (void)state;
     add(f, "a");
@@ -90,12 +99,12 @@ static void an_entry_that_comes_again_is_not_written_twice(void **state)
     flush(f);
     add(f, "a");
     flush(f);
-    audit_file_close(f);
+    line_file_close(f);
     f = open_file(); /* after a restart */
     add(f, "a");
     add(f, "b");
     flush(f);
-    audit_file_close(f);
+    line_file_close(f);
     assert_content("{\"id\":\"a\",\"x\":1}\n{\"id\":\"b\",\"x\":1}\n");
 }
 
@@ -110,24 +119,24 @@ static void append(const char *text)
 
 static void a_line_torn_by_a_crash_is_cut_off_and_comes_again(void **state)
 {
-    struct audit_file *f = open_file();
+    struct line_file *f = open_file();
 
     (void)state;
     add(f, "a");
     flush(f);
-    audit_file_close(f);
+    line_file_close(f);
     append("{\"id\":\"b\",\"x");
     f = open_file();
     assert_content("{\"id\":\"a\",\"x\":1}\n");
     add(f, "b");
     flush(f);
-    audit_file_close(f);
+    line_file_close(f);
     assert_content("{\"id\":\"a\",\"x\":1}\n{\"id\":\"b\",\"x\":1}\n");
 }
 
 static void what_another_process_wrote_is_not_written_twice(void **state)
 {
-    struct audit_file *ours = open_file(), *theirs = open_file();
+    struct line_file *ours = open_file(), *theirs = open_file();
 
     (void)state;
     add(theirs, "a");
@@ -138,13 +147,13 @@ static void what_another_process_wrote_is_not_written_twice(void **state)
     add(theirs, "b");
     flush(theirs);
     assert_content("{\"id\":\"a\",\"x\":1}\n{\"id\":\"b\",\"x\":1}\n");
-    audit_file_close(ours);
-    audit_file_close(theirs);
+    line_file_close(ours);
+    line_file_close(theirs);
 }
 
 static void a_line_torn_by_another_process_spoils_none_of_ours(void **state)
 {
-    struct audit_file *f = open_file();
+    struct line_file *f = open_file();
 
     (void)state;
     add(f, "a");
@@ -153,12 +162,12 @@ static void a_line_torn_by_another_process_spoils_none_of_ours(void **state)
     add(f, "c");
     flush(f);
     assert_content("{\"id\":\"a\",\"x\":1}\n{\"id\":\"c\",\"x\":1}\n");
-    audit_file_close(f);
+    line_file_close(f);
 }
 
 static void a_file_that_was_moved_away_is_made_anew(void **state)
 {
-    struct audit_file *f = open_file();
+    struct line_file *f = open_file();
     char moved[310];
 
     (void)state;
@@ -174,11 +183,11 @@ static void a_file_that_was_moved_away_is_made_anew(void **state)
     add(f, "c");
     flush(f);
     assert_content("{\"id\":\"c\",\"x\":1}\n");
-    audit_file_close(f);
+    line_file_close(f);
     unlink(moved);
 }
 
-static void a_file_that_is_no_audit_file_is_left_as_it_is(void **state)
+static void a_file_that_is_none_of_ours_is_left_as_it_is(void **state)
 {
     static const char *const others[] = {"notes\nwithout an end", "x"};
     struct error err;
@@ -187,7 +196,7 @@ static void a_file_that_is_no_audit_file_is_left_as_it_is(void **state)
     for (size_t i = 0; i < 2; i++) {
         unlink(path);
         append(others[i]);
-        assert_null(audit_file_open(path, &err));
+        assert_null(line_file_open(path, &form, &err));
         assert_int_equal(err.kind, ERROR_CONFIG);
         assert_non_null(strstr(err.text, path));
         assert_content(others[i]);
@@ -197,7 +206,7 @@ static void a_file_that_is_no_audit_file_is_left_as_it_is(void **state)
 static void a_line_without_end_is_not_taken_for_the_whole_file(void **state)
 {
     enum { MANY = 5 * 1024 * 1024 };
-    struct audit_file *f = open_file();
+    struct line_file *f = open_file();
     struct stat before, after;
     struct error err;
     char *long_line = xcalloc(1, MANY);
@@ -205,11 +214,11 @@ static void a_line_without_end_is_not_taken_for_the_whole_file(void **state)
     (void)state;
     add(f, "a");
     flush(f);
-    audit_file_close(f);
+    line_file_close(f);
     memset(long_line, 'x', MANY - 1);
     append(long_line);
     assert_int_equal(stat(path, &before), 0);
-    assert_null(audit_file_open(path, &err));
+    assert_null(line_file_open(path, &form, &err));
     assert_int_equal(stat(path, &after), 0);
     assert_int_equal(before.st_size, after.st_size);
     free(long_line);
@@ -217,7 +226,7 @@ static void a_line_without_end_is_not_taken_for_the_whole_file(void **state)
 
 static void a_disk_without_room_leaves_no_torn_line_and_nothing_counts(void **state)
 {
-    struct audit_file *f = open_file();
+    struct line_file *f = open_file();
     struct rlimit before, small = {50, 0};
     struct error err;
 
@@ -230,20 +239,20 @@ static void a_disk_without_room_leaves_no_torn_line_and_nothing_counts(void **st
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     for (int i = 0; i < 10; i++)
         add(f, &"bcdefghijk"[i]);
-    assert_false(audit_file_flush(f, &err));
+    assert_false(line_file_flush(f, &err));
     assert_int_equal(err.kind, ERROR_AGAIN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_content("{\"id\":\"a\",\"x\":1}\n");
     add(f, "k");
     flush(f);
     assert_content("{\"id\":\"a\",\"x\":1}\n{\"id\":\"k\",\"x\":1}\n");
-    audit_file_close(f);
+    line_file_close(f);
 }
 
 static void many_generations_of_entries_are_kept_apart(void **state)
 {
     enum { COUNT = 60000 };
-    struct audit_file *f = open_file();
+    struct line_file *f = open_file();
     struct buf text = BUF_INIT;
     struct error err;
     char id[20];
@@ -258,7 +267,7 @@ static void many_generations_of_entries_are_kept_apart(void **state)
     }
     add(f, "e59999"); /* among the newest: known */
     flush(f);
-    audit_file_close(f);
+    line_file_close(f);
     assert_true(file_read(path, 64 * 1024 * 1024, &text, &err));
     for (size_t i = 0; i < text.length; i++)
         lines += text.data[i] == '\n';
@@ -271,7 +280,7 @@ static void a_path_that_cannot_be_written_is_named(void **state)
     struct error err;
 
     (void)state;
-    assert_null(audit_file_open("/nowhere/audit.ndjson", &err));
+    assert_null(line_file_open("/nowhere/audit.ndjson", &form, &err));
     assert_int_equal(err.kind, ERROR_CONFIG);
     assert_non_null(strstr(err.text, "/nowhere/audit.ndjson"));
 }
@@ -285,7 +294,7 @@ int main(void)
         cmocka_unit_test_setup(what_another_process_wrote_is_not_written_twice, setup),
         cmocka_unit_test_setup(a_line_torn_by_another_process_spoils_none_of_ours, setup),
         cmocka_unit_test_setup(a_file_that_was_moved_away_is_made_anew, setup),
-        cmocka_unit_test_setup(a_file_that_is_no_audit_file_is_left_as_it_is, setup),
+        cmocka_unit_test_setup(a_file_that_is_none_of_ours_is_left_as_it_is, setup),
         cmocka_unit_test_setup(a_line_without_end_is_not_taken_for_the_whole_file, setup),
         cmocka_unit_test_setup(a_disk_without_room_leaves_no_torn_line_and_nothing_counts, setup),
         cmocka_unit_test_setup(many_generations_of_entries_are_kept_apart, setup),
