@@ -109,6 +109,12 @@ static const struct verb verbs[] = {
      "--holds PLACE:DIGEST: that line, noted elsewhere, must be there.\n"
      "actions lists what the service says of itself, crier.*.",
      true, verb_audit},
+    {"history", "[show ID]",
+     "events of the past, by id, subject, type, actor, operation or time",
+     "--id ID, --subject KIND/ID or KIND/*, --type PATTERNS, --actor KIND/ID or KIND/*, --operation ID, --from T, --to T\n"
+     "(2026, 2026-10, 2026-10-31, 2026-10-31T09), each may be left out: the newest first, --limit N of them (100) or --all,\n"
+     "--csv; show ID shows the whole event. --handler NAME where several keep a history.",
+     true, verb_history},
     {"reindex", "INDEX [--source NAME]|--all|status|cancel INDEX",
      "fill an index anew while it is in use, then let it take the old one's place",
      "INDEX is an alias. Documents come from the index itself, or --source NAME (a [source] section, a file of lines,\n"

@@ -6,15 +6,17 @@
 #include "handlers/aggregate.h"
 #include "handlers/audit.h"
 #include "handlers/denormalize.h"
+#include "handlers/history.h"
 #include "handlers/reconcile.h"
 #include "handlers/record.h"
 #include "handlers/record_stats.h"
+#include "handlers/retain.h"
 #include "handlers/statistics.h"
 
 /* The only list. A new handler type is a file that defines one of these, and a word here. */
 static const struct handler_type *const types[] = {
-    &aggregate_handler, &audit_handler,        &denormalize_handler, &reconcile_handler,
-    &record_handler,    &record_stats_handler, &statistics_handler,
+    &aggregate_handler, &audit_handler,        &denormalize_handler, &history_handler,    &reconcile_handler,
+    &record_handler,    &record_stats_handler, &retain_handler,      &statistics_handler,
 };
 
 const struct handler_type *handler_type_find(const char *name)

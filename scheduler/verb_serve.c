@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "handlers/audit/audit_page.h"
+#include "handlers/history/history_page.h"
 #include "handlers/query/stats_query.h"
 #include "notifier/operation/operation_feed.h"
 #include "notifier/operation/operation_page.h"
@@ -45,6 +46,7 @@ struct parts {
     struct workers *workers;
     struct stats_query *stats_query;
     struct audit_page *audit_page;
+    struct history_pages *history_pages;
     struct operation_page *operation_page;
     struct searchable searchable;
     struct operation_feed *operation_feed;
@@ -126,6 +128,13 @@ static bool start_door(struct parts *p, const struct settings *s, struct error *
                                         .scope = SCOPE_AUDIT_READ,
                                         .answer = audit_page_answer,
                                         .context = p->audit_page});
+    if ((p->history_pages = history_pages_new(s)))
+        add_page(p, &(struct door_page){.path = "/history",
+                                        .content_type = "application/json",
+                                        .methods = "GET",
+                                        .scope = SCOPE_EVENTS_READ,
+                                        .answer = history_pages_answer,
+                                        .context = p->history_pages});
     p->operation_page = operation_page_new(s);
     add_page(p, &(struct door_page){.path = "/operations/",
                                     .content_type = "application/json",
@@ -176,6 +185,7 @@ static void *end_parts(void *context)
         door_close(p->door);
     stats_query_free(p->stats_query);
     audit_page_free(p->audit_page);
+    history_pages_free(p->history_pages);
     operation_page_free(p->operation_page);
     operation_feed_join(p->operation_feed);
     searchable_close(&p->searchable);

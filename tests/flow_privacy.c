@@ -18,6 +18,7 @@
 #include "notifier/intake.h"
 #include "support/scene.h"
 #include "support/search_index.h"
+#include "support/serve_client.h"
 
 static const char *const canaries[] = {"203.0.113.77", "CanaryAgent", "canary-user", "canary-session", "CanaryBot"};
 
@@ -30,6 +31,7 @@ static const char ini[] = "[service]\nlog = debug\n"
                           "unique = data.recid visitor_id time/10s\n"
                           "[handler views]\ntype = statistics\nqueue = statistics\nschedule = every 100ms\n"
                           "index = events-stats-{type}-{time:%Y-%m}\n"
+                          "[handler past]\ntype = history\nqueue = statistics\nschedule = every 100ms\n"
                           "[handler trail]\ntype = audit\nqueue = statistics\nschedule = every 100ms\n";
 
 #define PERSON                                                                                                         \
@@ -78,24 +80,13 @@ static int look_into(const char *path, const struct stat *status, int kind, stru
 
 static void post(struct server *serve)
 {
-    struct http *http = http_new(&(struct http_options){.connect_ms = 2000, .timeout_ms = 10000});
-    struct http_reply reply = HTTP_REPLY_INIT;
-    struct error err;
-    char url[200];
+    const struct serve_request request = {
+        .method = "POST", .path = "/events", .content_type = "application/x-ndjson", .body = events};
+    struct buf answer = BUF_INIT;
 
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/events", server_port(serve));
-    if (!http_send(http,
-                   &(struct http_request){.method = "POST",
-                                          .url = url,
-                                          .content_type = "application/x-ndjson",
-                                          .body = events,
-                                          .length = strlen(events)},
-                   &reply, &err))
-        fail_msg("%s", err.text);
-    assert_int_equal(reply.status, 202);
-    look("the door's answer", reply.body.data, reply.body.length);
-    buf_release(&reply.body);
-    http_free(http);
+    assert_int_equal(serve_ask(serve, &request, &answer), 202);
+    look("the door's answer", answer.data, answer.length);
+    buf_release(&answer);
 }
 
 static void emit(const struct scene *s)
@@ -117,7 +108,8 @@ static void wait_until_done(struct scene *s)
 {
     int64_t until_ms = clock_monotonic_ms() + 60000;
 
-    while (index_count(s->settings, "events-stats-*") < 2 || index_count(s->settings, "audit-*") < 2) {
+    while (index_count(s->settings, "events-stats-*") < 2 || index_count(s->settings, "audit-*") < 2 ||
+           index_count(s->settings, "history-*") < 2) {
         if (clock_monotonic_ms() > until_ms)
             fail_msg("not done in time");
         nanosleep(&(struct timespec){0, 50000000}, NULL);
@@ -141,6 +133,10 @@ static void no_address_agent_user_or_session_is_kept_anywhere(void **state)
     documents = index_dump(s->settings, "audit-*");
     look("an audit entry", documents, strlen(documents));
     free(documents);
+    documents = index_dump(s->settings, "history-*");
+    assert_non_null(strstr(documents, "visitor_id"));
+    look("an event of the history", documents, strlen(documents));
+    free(documents);
     server_stop(serve);
     scene_redis(s, "BGREWRITEAOF");
     assert_int_equal(nftw(test_folder(), look_into, 16, FTW_PHYS), 0);
@@ -149,6 +145,7 @@ static void no_address_agent_user_or_session_is_kept_anywhere(void **state)
     assert_true(files >= 5); /* Redis's own, the logs, the audit file */
     index_delete(s->settings, "events-stats-*");
     index_delete(s->settings, "audit-*");
+    index_delete(s->settings, "history-*");
     server_free(serve);
     scene_close(s);
 }
