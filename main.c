@@ -93,6 +93,14 @@ static const struct verb verbs[] = {
      "Of one operation with what is known already, until all of it is done (0) or dead (1); without ID of all that come,\n"
      "until it is interrupted. --json: an object a line.",
      true, verb_watch},
+    {"replay", "--handler NAME [...] FOLDER|FILE...|-|--history",
+     "send archived events, or those of the history, through chosen handlers again",
+     "--handler NAME for each that gets them, and nobody else does; --from T and --to T by the events' own time\n"
+     "(2026, 2026-10, 2026-10-31, 2026-10-31T09), --type PATTERNS, --subject KIND/ID or KIND/* narrow.\n"
+     "--history [NAME] takes them from the handler of type history instead; --id, --actor and --operation narrow these, too.\n"
+     "Every file is compared with its digest first. --rate N events a second; --backlog N may wait in a queue (100000).\n"
+     "Killed at any moment, the same with --resume goes on; --dry-run counts only. Exit 3 where lines were left out.",
+     true, verb_replay},
     {"aggregations", "list|run|verify|delete [NAME...]",
      "look at aggregates, compute them anew, compare them with the events",
      "--from T and --to T narrow (2026, 2026-10, 2026-10-31): run computes all of that anew, --all everything;\n"

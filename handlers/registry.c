@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "handlers/aggregate.h"
+#include "handlers/archive.h"
 #include "handlers/audit.h"
 #include "handlers/denormalize.h"
 #include "handlers/history.h"
@@ -15,8 +16,8 @@
 
 /* The only list. A new handler type is a file that defines one of these, and a word here. */
 static const struct handler_type *const types[] = {
-    &aggregate_handler, &audit_handler,        &denormalize_handler, &history_handler,    &reconcile_handler,
-    &record_handler,    &record_stats_handler, &retain_handler,      &statistics_handler,
+    &aggregate_handler, &archive_handler, &audit_handler,        &denormalize_handler, &history_handler,
+    &reconcile_handler, &record_handler,  &record_stats_handler, &retain_handler,      &statistics_handler,
 };
 
 const struct handler_type *handler_type_find(const char *name)

@@ -10,6 +10,7 @@ int verb_status(struct verb_call *call);
 int verb_queues(struct verb_call *call);
 int verb_handlers(struct verb_call *call);
 int verb_dead(struct verb_call *call);
+int verb_replay(struct verb_call *call);
 int verb_stats(struct verb_call *call);
 int verb_statistics(struct verb_call *call);
 int verb_report(struct verb_call *call);
