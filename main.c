@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "config/verb.h"
 #include "config/verbs.h"
+#include "handlers/webhook.h"
 #include "notifier/certificate.h"
 #include "notifier/service_event.h"
 #include "notifier/untaken.h"
@@ -250,6 +251,7 @@ static int run_verb(const struct verb *v, int argc, char **argv)
 static void say_notes(const struct settings *s, struct buf *out)
 {
     untaken_say(s, out);
+    webhook_say_unsealed(s, out);
 }
 
 int main(int argc, char **argv)

@@ -13,11 +13,13 @@
 #include "handlers/record_stats.h"
 #include "handlers/retain.h"
 #include "handlers/statistics.h"
+#include "handlers/webhook.h"
 
 /* The only list. A new handler type is a file that defines one of these, and a word here. */
 static const struct handler_type *const types[] = {
-    &aggregate_handler, &archive_handler, &audit_handler,        &denormalize_handler, &history_handler,
-    &reconcile_handler, &record_handler,  &record_stats_handler, &retain_handler,      &statistics_handler,
+    &aggregate_handler, &archive_handler,    &audit_handler,   &denormalize_handler,
+    &history_handler,   &reconcile_handler,  &record_handler,  &record_stats_handler,
+    &retain_handler,    &statistics_handler, &webhook_handler,
 };
 
 const struct handler_type *handler_type_find(const char *name)

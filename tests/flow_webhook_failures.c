@@ -1,0 +1,426 @@
+/* Webhooks that fail: tried as often as the schedule says and no more, until they are given up or turned off. */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/http.h"
+#include "base/json.h"
+#include "handlers/webhook/webhook_schedule.h"
+#include "notifier/dead.h"
+#include "support/clock_ahead.h"
+#include "support/pause.h"
+#include "support/webhook_stage.h"
+#include "support/work.h"
+
+#define HOUR (INT64_C(3600) * US_PER_SECOND)
+
+/* This thread may have none beside it, as where the system is at its limit. */
+static _Thread_local bool alone;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context)
+{
+    return alone ? EAGAIN : __real_pthread_create(thread, attributes, run, context);
+}
+
+/* The clock is right again at the start of each. */
+static struct webhook_stage *stage_open(const char *more)
+{
+    clock_ahead_set(0);
+    return webhook_stage_open(more);
+}
+
+static const int64_t delays_s[] = {5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400};
+
+/* Moves the clock to where the delivery is due; how long that was after the attempt before. */
+static int64_t jump_to_due(struct webhook_stage *s, int64_t attempt_us)
+{
+    struct webhook_target_state state = webhook_stage_state(s);
+
+    assert_int_equal(state.waiting, 1);
+    clock_ahead_by(state.next_us - clock_wall_us());
+    return state.next_us - attempt_us;
+}
+
+static void a_failure_is_tried_again_by_the_schedule_and_with_the_same_id(void **state)
+{
+    struct webhook_stage *s = stage_open("");
+    const struct reply *attempts;
+    struct dead_letter *letters;
+    struct error err;
+    char *first, *id;
+    size_t count;
+
+    (void)state;
+    hook_server_answer(s->server, "HTTP/1.1 500 Oh\r\nContent-Length: 4\r\n\r\nwhy?");
+    webhook_stage_emit(s, "a", "{\"n\":1}");
+    for (size_t i = 0; i < ARRAY_LENGTH(delays_s); i++) {
+        int64_t after_us;
+
+        attempts = webhook_stage_attempts(s, i + 1);
+        after_us = jump_to_due(s, strtoll(webhook_attempt_field(attempts, 0, "started_us"), NULL, 10));
+        if (after_us < delays_s[i] * 900000 || after_us > delays_s[i] * 1100000 + US_PER_SECOND)
+            fail_msg("try %zu comes after %" PRId64 " ms", i + 2, after_us / 1000);
+    }
+    attempts = webhook_stage_attempts(s, WEBHOOK_TRIES_MOST);
+    assert_int_equal(hook_server_count(s->server), WEBHOOK_TRIES_MOST);
+    first = hook_server_header(s->server, 0, "webhook-id");
+    for (size_t i = 0; i < WEBHOOK_TRIES_MOST; i++) {
+        assert_string_equal(id = hook_server_header(s->server, i, "webhook-id"), first);
+        assert_string_equal(hook_server_body(s->server, i), hook_server_body(s->server, 0));
+        free(id);
+    }
+    assert_string_equal(webhook_attempt_field(attempts, 0, "fate"), "dead");
+    assert_string_equal(webhook_attempt_field(attempts, 0, "number"), "10");
+    assert_string_equal(webhook_attempt_field(attempts, 1, "reply"), "why?");
+    assert_int_equal(webhook_stage_state(s).waiting, 0);
+    assert_true(dead_list(s->redis, "changes", NULL, 10, s->scene->arena, &letters, &count, &err));
+    assert_int_equal(count, 1);
+    assert_string_equal(letters[0].event.id.text, "a");
+    assert_string_equal(letters[0].handler, "first");
+    assert_string_equal(letters[0].reason, "the target answers 500");
+    assert_int_equal(letters[0].tries, 10);
+    free(first);
+    webhook_stage_close(s);
+}
+
+static void nothing_is_sent_before_it_is_due(void **state)
+{
+    struct webhook_stage *s = stage_open("");
+    struct webhook_target_state before;
+
+    (void)state;
+    hook_server_answer(s->server, "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n");
+    webhook_stage_emit(s, "a", NULL);
+    webhook_stage_attempts(s, 1);
+    before = webhook_stage_state(s);
+    clock_ahead_by(before.next_us - clock_wall_us() - 2 * US_PER_SECOND);
+    pause_ms(1200); /* the crew looks every half second */
+    assert_int_equal(hook_server_count(s->server), 1);
+    jump_to_due(s, 0);
+    hook_server_answer(s->server, NULL);
+    hook_server_await(s->server, 2);
+    webhook_stage_attempts(s, 2);
+    assert_int_equal(webhook_stage_state(s).failing_since_us, 0);
+    webhook_stage_close(s);
+}
+
+static void every_delay_is_within_a_tenth_of_the_schedule(void **state)
+{
+    (void)state;
+    for (int tries = 1; tries < WEBHOOK_TRIES_MOST; tries++)
+        for (int i = 0; i < 1000; i++)
+            assert_in_range(webhook_delay_us(tries), delays_s[tries - 1] * 900000, delays_s[tries - 1] * 1100000);
+    assert_int_equal(webhook_delay_us(0), 0);
+    assert_int_equal(webhook_delay_us(WEBHOOK_TRIES_MOST), -1);
+    assert_int_equal(webhook_delay_asked_us(WEBHOOK_TRIES_MOST, 10), -1);
+    assert_int_equal(webhook_delay_asked_us(1, 3600), HOUR);
+    assert_int_equal(webhook_delay_asked_us(1, 1000000), 24 * HOUR);
+    assert_in_range(webhook_delay_asked_us(3, 1), 1620 * US_PER_SECOND, 1980 * US_PER_SECOND);
+}
+
+static void a_busy_target_gets_nothing_until_it_says_so(void **state)
+{
+    struct webhook_stage *s = stage_open("concurrency = 1\n");
+
+    (void)state;
+    hook_server_answer(s->server, "HTTP/1.1 429 Busy\r\nRetry-After: 600\r\nContent-Length: 0\r\n\r\n");
+    webhook_stage_emit(s, "a", NULL);
+    webhook_stage_attempts(s, 1);
+    assert_in_range(webhook_stage_state(s).next_us - clock_wall_us(), 595 * US_PER_SECOND, 601 * US_PER_SECOND);
+    hook_server_answer(s->server, NULL);
+    webhook_stage_emit(s, "b", NULL);
+    pause_ms(700);
+    assert_int_equal(hook_server_count(s->server), 1);
+    clock_ahead_by(602 * US_PER_SECOND);
+    hook_server_await(s->server, 3);
+    webhook_stage_close(s);
+}
+
+static void redirects_are_failures(void **state)
+{
+    struct webhook_stage *s = stage_open("");
+    char answer[200];
+
+    (void)state;
+    snprintf(answer, sizeof answer, "HTTP/1.1 307 There\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0\r\n\r\n",
+             hook_server_port(s->other));
+    hook_server_answer(s->server, answer);
+    webhook_stage_emit(s, "a", NULL);
+    assert_string_equal(webhook_attempt_field(webhook_stage_attempts(s, 1), 0, "fate"), "again");
+    assert_int_equal(hook_server_connections(s->other), 0);
+    webhook_stage_close(s);
+}
+
+static size_t service_events(struct webhook_stage *s, const char *type)
+{
+    const struct reply *entries = scene_redis(s->scene, "XRANGE crier:{changes}:stream - +");
+    size_t count = 0;
+
+    for (size_t i = 0; i < entries->count; i++)
+        count += strcmp(reply_field_text(&entries->items[i].items[1], "type"), type) == 0;
+    return count;
+}
+
+/* The event goes out before the state is noted, so the state is what is waited for. */
+static void expect_off(struct webhook_stage *s, const char *reason)
+{
+    int64_t until_ms = clock_monotonic_ms() + 60000;
+
+    while (webhook_stage_state(s).off[0] == '\0') {
+        assert_true(clock_monotonic_ms() < until_ms);
+        pause_ms(5);
+    }
+    assert_string_equal(webhook_stage_state(s).off, reason);
+    assert_int_equal(service_events(s, "crier.webhook.disabled"), 1);
+}
+
+static void a_target_that_is_gone_is_turned_off_and_on_again(void **state)
+{
+    struct webhook_stage *s = stage_open("");
+    struct error err;
+
+    (void)state;
+    hook_server_answer(s->server, "HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n");
+    webhook_stage_emit(s, "a", NULL);
+    expect_off(s, "it answers 410 Gone");
+    hook_server_answer(s->server, NULL);
+    webhook_stage_emit(s, "b", NULL);
+    clock_ahead_by(60 * US_PER_SECOND);
+    pause_ms(700);
+    assert_int_equal(hook_server_count(s->server), 1);
+    assert_true(webhook_store_turn_on(s->store, &err));
+    hook_server_await(s->server, 2); /* what waited; b passed by */
+    webhook_stage_emit(s, "c", NULL);
+    hook_server_await(s->server, 3);
+    assert_non_null(strstr(hook_server_body(s->server, 2), "\"id\":\"c\""));
+    webhook_stage_close(s);
+}
+
+static void five_days_of_failure_turn_a_target_off(void **state)
+{
+    struct webhook_stage *s = stage_open("");
+
+    (void)state;
+    hook_server_answer(s->server, "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n");
+    webhook_stage_emit(s, "a", NULL);
+    webhook_stage_attempts(s, 1);
+    clock_ahead_by(119 * HOUR);
+    webhook_stage_emit(s, "b", NULL);
+    webhook_stage_attempts(s, 3);
+    assert_string_equal(webhook_stage_state(s).off, "");
+    clock_ahead_by(2 * HOUR);
+    webhook_stage_emit(s, "c", NULL);
+    expect_off(s, "nothing came through for 120 hours");
+    webhook_stage_close(s);
+}
+
+static void await_service_events(struct webhook_stage *s, const char *type, size_t count)
+{
+    int64_t until_ms = clock_monotonic_ms() + 60000;
+
+    while (service_events(s, type) < count) {
+        assert_true(clock_monotonic_ms() < until_ms);
+        pause_ms(5);
+    }
+    assert_int_equal(service_events(s, type), count);
+}
+
+/* The last one of a type, its data. */
+static json_t *service_data(struct webhook_stage *s, const char *type)
+{
+    const struct reply *entries = scene_redis(s->scene, "XREVRANGE crier:{changes}:stream + -");
+    struct error err;
+
+    for (size_t i = 0; i < entries->count; i++) {
+        const struct reply *fields = &entries->items[i].items[1], *data = reply_field(fields, "data");
+
+        if (strcmp(reply_field_text(fields, "type"), type) == 0)
+            return json_text_parse(data->text, data->length, 4, &err);
+    }
+    return NULL;
+}
+
+static void expect_warned(struct webhook_stage *s, int64_t hours, size_t count, int percent)
+{
+    static int number;
+    char id[16];
+    json_t *data;
+
+    clock_ahead_by(hours * HOUR);
+    snprintf(id, sizeof id, "w%d", number++);
+    webhook_stage_emit(s, id, NULL);
+    await_service_events(s, "crier.webhook.failing", count);
+    data = service_data(s, "crier.webhook.failing");
+    assert_int_equal(json_integer_value(json_object_get(data, "percent")), percent);
+    assert_string_equal(json_string_value(json_object_get(data, "owner_mail")), "ops@example.org");
+    assert_string_equal(json_string_value(json_object_get(data, "host")), "127.0.0.1");
+    assert_string_equal(json_string_value(json_object_get(data, "reason")), "the target answers 503");
+    json_decref(data);
+}
+
+static void an_owner_is_warned_three_times_before_a_target_is_turned_off(void **state)
+{
+    struct webhook_stage *s = stage_open("owner_mail = ops@example.org\n");
+
+    (void)state;
+    hook_server_answer(s->server, "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n");
+    webhook_stage_emit(s, "a", NULL);
+    webhook_stage_attempts(s, 1);
+    clock_ahead_by(59 * HOUR);
+    webhook_stage_emit(s, "b", NULL);
+    webhook_stage_attempts(s, 3);
+    assert_int_equal(service_events(s, "crier.webhook.failing"), 0);
+    expect_warned(s, 2, 1, 50);
+    expect_warned(s, 24, 2, 70);
+    expect_warned(s, 24, 3, 90);
+    clock_ahead_by(13 * HOUR);
+    webhook_stage_emit(s, "z", NULL);
+    await_service_events(s, "crier.webhook.disabled", 1);
+    assert_int_equal(service_events(s, "crier.webhook.failing"), 3);
+    webhook_stage_close(s);
+}
+
+static void a_delivery_that_comes_through_makes_the_warnings_count_anew(void **state)
+{
+    struct webhook_stage *s = stage_open("owner_mail = ops@example.org\nconcurrency = 1\n");
+
+    (void)state;
+    hook_server_answer(s->server, "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n");
+    webhook_stage_emit(s, "a", NULL);
+    webhook_stage_attempts(s, 1);
+    expect_warned(s, 61, 1, 50);
+    hook_server_answer(s->server, NULL);
+    webhook_stage_emit(s, "b", NULL);
+    while (webhook_stage_state(s).failing_since_us > 0)
+        pause_ms(5);
+    hook_server_answer(s->server, "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n");
+    webhook_stage_emit(s, "c", NULL);
+    while (webhook_stage_state(s).failing_since_us == 0)
+        pause_ms(5);
+    expect_warned(s, 61, 2, 50);
+    webhook_stage_close(s);
+}
+
+static void a_target_that_falls_too_far_behind_is_turned_off(void **state)
+{
+    struct webhook_stage *s = stage_open("backlog = 10\n");
+    char id[8];
+
+    (void)state;
+    hook_server_answer(s->server, "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n");
+    for (int i = 0; i < 11; i++) {
+        assert_string_equal(webhook_stage_state(s).off, "");
+        snprintf(id, sizeof id, "e%d", i);
+        webhook_stage_emit(s, id, NULL);
+    }
+    expect_off(s, "more than 10 events wait for it");
+    assert_int_equal(webhook_stage_state(s).waiting, 10);
+    webhook_stage_close(s);
+}
+
+static void a_target_without_a_thread_gets_its_events_once_there_is_one(void **state)
+{
+    struct webhook_stage *s = stage_open("");
+
+    (void)state;
+    alone = true;
+    s->other_lane = work_open(s->scene, "second");
+    webhook_stage_emit(s, "a", NULL);
+    webhook_stage_pass(s->other_lane);
+    pause_ms(100);
+    assert_int_equal(hook_server_count(s->other), 0);
+    alone = false;
+    webhook_stage_emit(s, "b", NULL);
+    webhook_stage_pass(s->other_lane);
+    hook_server_await(s->other, 2);
+    alone = true;
+    lane_leave(s->other_lane);
+    lane_free(s->other_lane);
+    s->other_lane = work_open(s->scene, "second"); /* ends without having had one */
+    alone = false;
+    webhook_stage_close(s);
+}
+
+/* How many writes Redis has refused, as it is nobody's master. */
+static long refused_writes(struct webhook_stage *s)
+{
+    static const char name[] = "errorstat_READONLY:count=";
+    const char *found = strstr(scene_redis(s->scene, "INFO errorstats")->text, name);
+
+    return found ? strtol(found + strlen(name), NULL, 10) : 0;
+}
+
+static void await_more_refused_writes(struct webhook_stage *s, long than)
+{
+    int64_t until_ms = clock_monotonic_ms() + 60000;
+
+    while (refused_writes(s) <= than) {
+        assert_true(clock_monotonic_ms() < until_ms);
+        pause_ms(20);
+    }
+}
+
+static void await_counted(struct counter *c, int64_t value)
+{
+    int64_t until_ms = clock_monotonic_ms() + 60000;
+
+    while (counter_value(c) < value) {
+        assert_true(clock_monotonic_ms() < until_ms);
+        pause_ms(20);
+    }
+}
+
+static void an_attempt_that_redis_cannot_note_yet_is_noted_when_it_can_and_not_made_again(void **state)
+{
+    struct webhook_stage *s = stage_open("");
+    struct counter *failed = counter_get(COUNTER_TOTAL, "crier_webhook_attempts_total", "attempts at deliveries",
+                                         "webhook=\"first\",outcome=\"again\"");
+    int64_t before = counter_value(failed);
+
+    (void)state;
+    hook_server_behave(s->server, HOOK_HANG);
+    webhook_stage_emit(s, "e1", NULL);
+    hook_server_await(s->server, 1);
+    scene_redis(s->scene, "REPLICAOF 127.0.0.1 1");
+    await_counted(failed, before + 1);
+    await_more_refused_writes(s, refused_writes(s));
+    scene_redis(s->scene, "REPLICAOF NO ONE");
+    webhook_stage_attempts(s, 1);
+    assert_int_equal(hook_server_count(s->server), 1);
+    webhook_stage_close(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_failure_is_tried_again_by_the_schedule_and_with_the_same_id),
+        cmocka_unit_test(nothing_is_sent_before_it_is_due),
+        cmocka_unit_test(every_delay_is_within_a_tenth_of_the_schedule),
+        cmocka_unit_test(a_busy_target_gets_nothing_until_it_says_so),
+        cmocka_unit_test(redirects_are_failures),
+        cmocka_unit_test(a_target_that_is_gone_is_turned_off_and_on_again),
+        cmocka_unit_test(five_days_of_failure_turn_a_target_off),
+        cmocka_unit_test(an_owner_is_warned_three_times_before_a_target_is_turned_off),
+        cmocka_unit_test(a_delivery_that_comes_through_makes_the_warnings_count_anew),
+        cmocka_unit_test(a_target_that_falls_too_far_behind_is_turned_off),
+        cmocka_unit_test(a_target_without_a_thread_gets_its_events_once_there_is_one),
+        cmocka_unit_test(an_attempt_that_redis_cannot_note_yet_is_noted_when_it_can_and_not_made_again),
+    };
+
+    http_global_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
