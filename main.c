@@ -94,6 +94,17 @@ static const struct verb verbs[] = {
      "Of one operation with what is known already, until all of it is done (0) or dead (1); without ID of all that come,\n"
      "until it is interrupted. --json: an object a line.",
      true, verb_watch},
+    {"webhooks", "list|add URL|show NAME|attempts NAME|test NAME|pause NAME|resume NAME|resend NAME ID|rotate ID|remove ID",
+     "the targets of webhooks: how they fare, what was sent, a test; subscriptions",
+     "add URL [--events PATTERNS] [--condition C] [--payload thin] [--headers \"N: V; N: V\"] [--owner WHO]\n"
+     "[--owner-mail ADDRESS] subscribes a URL at the [handler] of type webhook that has none of its own (--handler NAME of several), and shows its id and\n"
+     "secret once; rotate makes a new secret, with which the one before signs until rotate ID --over.\n"
+     "NAME is such an id, or a handler with a url. attempts shows the last 100, newest first, --limit N for others; test sends an\n"
+     "event of type crier.webhook.test at once. What comes while a target is paused is kept, for 30 days, and sent when it\n"
+     "is resumed; one that is off (it answered 410, or failed for 120 hours) takes nothing until it is resumed. resend sends\n"
+     "what waits for another try at once, and what was delivered or given up again, under the same id, where a [handler] of\n"
+     "type history has its event; what was given up is among the dead letters, too (crier dead).",
+     true, verb_webhooks},
     {"replay", "--handler NAME [...] FOLDER|FILE...|-|--history",
      "send archived events, or those of the history, through chosen handlers again",
      "--handler NAME for each that gets them, and nobody else does; --from T and --to T by the events' own time\n"

@@ -16,6 +16,7 @@
 #include "handlers/audit/audit_page.h"
 #include "handlers/history/history_page.h"
 #include "handlers/query/stats_query.h"
+#include "handlers/webhook/webhook_pages.h"
 #include "notifier/operation/operation_feed.h"
 #include "notifier/operation/operation_page.h"
 #include "notifier/outbox/outbox_relay.h"
@@ -47,6 +48,7 @@ struct parts {
     struct stats_query *stats_query;
     struct audit_page *audit_page;
     struct history_pages *history_pages;
+    struct webhook_pages *webhook_pages;
     struct operation_page *operation_page;
     struct searchable searchable;
     struct operation_feed *operation_feed;
@@ -105,6 +107,26 @@ static void add_page(struct parts *p, const struct door_page *page)
     p->pages[p->page_count++] = *page;
 }
 
+static void add_webhook_pages(struct parts *p, const struct settings *s)
+{
+    static const struct {
+        const char *path, *methods;
+    } pages[] = {
+        {"/webhooks",  "GET, POST"        },
+        {"/webhooks/", "GET, POST, DELETE"},
+    };
+
+    p->webhook_pages = webhook_pages_new(s);
+    for (size_t i = 0; p->webhook_pages && i < ARRAY_LENGTH(pages); i++)
+        add_page(p, &(struct door_page){.path = pages[i].path,
+                                        .content_type = "application/json",
+                                        .methods = pages[i].methods,
+                                        .scope = SCOPE_WEBHOOKS,
+                                        .answer = webhook_pages_answer,
+                                        .context = p->webhook_pages,
+                                        .body_bytes = WEBHOOK_PAGE_BODY_BYTES});
+}
+
 /* Also where the platform itself has its statistics, for whoever only changes the host. */
 static bool start_door(struct parts *p, const struct settings *s, struct error *err)
 {
@@ -135,6 +157,7 @@ static bool start_door(struct parts *p, const struct settings *s, struct error *
                                         .scope = SCOPE_EVENTS_READ,
                                         .answer = history_pages_answer,
                                         .context = p->history_pages});
+    add_webhook_pages(p, s);
     p->operation_page = operation_page_new(s);
     add_page(p, &(struct door_page){.path = "/operations/",
                                     .content_type = "application/json",
@@ -186,6 +209,7 @@ static void *end_parts(void *context)
     stats_query_free(p->stats_query);
     audit_page_free(p->audit_page);
     history_pages_free(p->history_pages);
+    webhook_pages_free(p->webhook_pages);
     operation_page_free(p->operation_page);
     operation_feed_join(p->operation_feed);
     searchable_close(&p->searchable);
