@@ -94,6 +94,12 @@ static const struct verb verbs[] = {
      "Of one operation with what is known already, until all of it is done (0) or dead (1); without ID of all that come,\n"
      "until it is interrupted. --json: an object a line.",
      true, verb_watch},
+    {"mail", "preview EVENT.json|test ADDRESS|attempts|preferences ADDRESS [off|at-once|daily|weekly]",
+     "the mails an event would give; a mail that tries the server; what was sent; who wants how many",
+     "--handler NAME says which [handler] of type mail, where there are several. preview sends nothing; attempts shows the\n"
+     "last 100, newest first. preferences are for all handlers, or with --handler for one; an address that is off gets no\n"
+     "mail, also none of those that wait; one that is daily or weekly gets those of a day or a week in one.",
+     true, verb_mail},
     {"webhooks", "list|add URL|show NAME|attempts NAME|test NAME|pause NAME|resume NAME|resend NAME ID|rotate ID|remove ID",
      "the targets of webhooks: how they fare, what was sent, a test; subscriptions",
      "add URL [--events PATTERNS] [--condition C] [--payload thin] [--headers \"N: V; N: V\"] [--owner WHO]\n"

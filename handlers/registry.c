@@ -8,6 +8,7 @@
 #include "handlers/audit.h"
 #include "handlers/denormalize.h"
 #include "handlers/history.h"
+#include "handlers/mail.h"
 #include "handlers/reconcile.h"
 #include "handlers/record.h"
 #include "handlers/record_stats.h"
@@ -17,9 +18,9 @@
 
 /* The only list. A new handler type is a file that defines one of these, and a word here. */
 static const struct handler_type *const types[] = {
-    &aggregate_handler, &archive_handler,    &audit_handler,   &denormalize_handler,
-    &history_handler,   &reconcile_handler,  &record_handler,  &record_stats_handler,
-    &retain_handler,    &statistics_handler, &webhook_handler,
+    &aggregate_handler,    &archive_handler, &audit_handler,      &denormalize_handler,
+    &history_handler,      &mail_handler,    &reconcile_handler,  &record_handler,
+    &record_stats_handler, &retain_handler,  &statistics_handler, &webhook_handler,
 };
 
 const struct handler_type *handler_type_find(const char *name)

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "handlers/audit/audit_page.h"
 #include "handlers/history/history_page.h"
+#include "handlers/mail/mail_pages.h"
 #include "handlers/query/stats_query.h"
 #include "handlers/webhook/webhook_pages.h"
 #include "notifier/operation/operation_feed.h"
@@ -49,6 +50,7 @@ struct parts {
     struct audit_page *audit_page;
     struct history_pages *history_pages;
     struct webhook_pages *webhook_pages;
+    struct mail_pages *mail_pages;
     struct operation_page *operation_page;
     struct searchable searchable;
     struct operation_feed *operation_feed;
@@ -127,6 +129,27 @@ static void add_webhook_pages(struct parts *p, const struct settings *s)
                                         .body_bytes = WEBHOOK_PAGE_BODY_BYTES});
 }
 
+static void add_mail_pages(struct parts *p, const struct settings *s)
+{
+    if (!(p->mail_pages = mail_pages_new(s)))
+        return;
+    add_page(p, &(struct door_page){.path = MAIL_PREFERENCES_PATH,
+                                    .content_type = "application/json",
+                                    .methods = "GET, PUT",
+                                    .scope = SCOPE_MAIL,
+                                    .answer = mail_pages_preferences,
+                                    .context = p->mail_pages,
+                                    .body_bytes = MAIL_PAGE_BODY_BYTES});
+    add_page(p, &(struct door_page){.path = MAIL_UNSUBSCRIBE_PATH,
+                                    .content_type = "text/html; charset=utf-8",
+                                    .methods = "GET, POST",
+                                    .scope = SCOPE_NONE,
+                                    .answer = mail_pages_unsubscribe,
+                                    .context = p->mail_pages,
+                                    .body_bytes = MAIL_PAGE_BODY_BYTES,
+                                    .any_body = true});
+}
+
 /* Also where the platform itself has its statistics, for whoever only changes the host. */
 static bool start_door(struct parts *p, const struct settings *s, struct error *err)
 {
@@ -158,6 +181,7 @@ static bool start_door(struct parts *p, const struct settings *s, struct error *
                                         .answer = history_pages_answer,
                                         .context = p->history_pages});
     add_webhook_pages(p, s);
+    add_mail_pages(p, s);
     p->operation_page = operation_page_new(s);
     add_page(p, &(struct door_page){.path = "/operations/",
                                     .content_type = "application/json",
@@ -210,6 +234,7 @@ static void *end_parts(void *context)
     audit_page_free(p->audit_page);
     history_pages_free(p->history_pages);
     webhook_pages_free(p->webhook_pages);
+    mail_pages_free(p->mail_pages);
     operation_page_free(p->operation_page);
     operation_feed_join(p->operation_feed);
     searchable_close(&p->searchable);

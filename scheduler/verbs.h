@@ -18,6 +18,7 @@ int verb_reindex(struct verb_call *call);
 int verb_aggregations(struct verb_call *call);
 int verb_audit(struct verb_call *call);
 int verb_history(struct verb_call *call);
+int verb_mail(struct verb_call *call);
 int verb_webhooks(struct verb_call *call);
 
 /* What the layers right of config know of the file: rules, handlers, profiles. */
