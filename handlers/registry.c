@@ -7,8 +7,10 @@
 #include "handlers/archive.h"
 #include "handlers/audit.h"
 #include "handlers/denormalize.h"
+#include "handlers/exec.h"
 #include "handlers/history.h"
 #include "handlers/mail.h"
+#include "handlers/post.h"
 #include "handlers/reconcile.h"
 #include "handlers/record.h"
 #include "handlers/record_stats.h"
@@ -18,8 +20,8 @@
 
 /* The only list. A new handler type is a file that defines one of these, and a word here. */
 static const struct handler_type *const types[] = {
-    &aggregate_handler,    &archive_handler, &audit_handler,      &denormalize_handler,
-    &history_handler,      &mail_handler,    &reconcile_handler,  &record_handler,
+    &aggregate_handler,    &archive_handler, &audit_handler,      &denormalize_handler, &exec_handler,
+    &history_handler,      &mail_handler,    &post_handler,       &reconcile_handler,   &record_handler,
     &record_stats_handler, &retain_handler,  &statistics_handler, &webhook_handler,
 };
 

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "handlers/audit/audit_file.h"
+#include "handlers/outside/program.h"
 #include "notifier/certificate.h"
 #include "notifier/door_listen.h"
 #include "notifier/service_event.h"
@@ -181,6 +182,7 @@ void reload_begin(const struct verb_call *call)
     }
     words = words_of(&text);
     close_range(FIRST_FILE, ~0U, CLOSE_RANGE_CLOEXEC);
+    programs_cut_off();
     execv("/proc/self/exe", words);
     log_error("the service cannot begin anew: %s", strerror(errno));
     _exit(EXIT_FAILED);

@@ -16,6 +16,7 @@
 #include "handlers/audit/audit_page.h"
 #include "handlers/history/history_page.h"
 #include "handlers/mail/mail_pages.h"
+#include "handlers/outside/program.h"
 #include "handlers/query/stats_query.h"
 #include "handlers/webhook/webhook_pages.h"
 #include "notifier/operation/operation_feed.h"
@@ -294,6 +295,7 @@ static int stop(struct parts *p, int64_t drain_ms, int code)
 {
     sd_notify(0, "STOPPING=1");
     if (drain(p, drain_ms) != DRAINED) {
+        programs_cut_off();
         _exit(code);
     }
     return code;
@@ -327,6 +329,7 @@ static bool watch(const struct parts *p, const struct verb_call *call)
 static _Noreturn void begin_anew(struct parts *p, const struct verb_call *call)
 {
     if (drain(p, call->settings->service.drain_ms) == DRAIN_CUT) {
+        programs_cut_off();
         _exit(EXIT_DONE);
     }
     reload_begin(call);
