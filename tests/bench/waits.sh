@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# waits.sh - what waiting and listening cost: a document written and searchable by POST /events?wait, against the same
+# written straight into the index with refresh=wait_for and refresh=true, in turn; and results to many listeners at a time.
+#
+# usage: tests/bench/waits.sh [ROUNDS [LISTENERS [RATE [SECONDS]]]]      50 200 200 10 where not given
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+. deploy/lib/common.sh
+
+need_packages libcmocka-dev
+need_opensearch
+quietly cmake --preset release -DTESTS=ON
+quietly cmake --build --preset release --target bench_waits crier
+build/release/tests/bench_waits "${1:-50}" "${2:-200}" "${3:-200}" "${4:-10}"
