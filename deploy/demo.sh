@@ -103,7 +103,34 @@ make_members() {
     }'
 }
 
-# The sample, and one line more for downloads: they go all the way to the records' counters.
+# The platform's own users and memberships: as its indexer writes them, at its versions.
+make_platform() {
+    awk 'BEGIN {
+        for (n = 0; n < 200; n++) {
+            user = n % 40
+            printf "{\"index\":{\"_index\":\"communitymembers\",\"_id\":\"m-%d\",\"version\":3,\"version_type\":\"external_gte\"}}\n", n
+            printf "{\"indexed_at\":\"2026-11-19T10:00:00\",\"role\":\"reader\",\"user\":{\"id\":\"%d\",\"@v\":\"%d::1\"," \
+                "\"username\":\"old\"}}\n", user, user
+        }
+        for (user = 0; user < 40; user++) {
+            printf "{\"index\":{\"_index\":\"users\",\"_id\":\"%d\",\"version\":9,\"version_type\":\"external_gte\"}}\n", user
+            printf "{\"id\":%d,\"uuid\":\"%d\",\"username\":\"user-%d\",\"active\":true}\n", user, user, user
+        }
+    }'
+}
+
+# What the platform sends of a change: pid, uuid and revision of each record.
+make_notification() {
+    awk 'BEGIN {
+        printf "[\"users\", ["
+        for (user = 0; user < 40; user++)
+            printf "%s[\"%d\", \"%d\", 9]", user ? ", " : "", user, user
+        print "]]"
+    }'
+}
+
+# The sample, and one line more each: for downloads, which go all the way to the records' counters, and for changes of
+# users as the platform itself tells them.
 write_config() {
     "$crier" config sample |
         sed -e "s|^url = redis:.*|url = redis://127.0.0.1:$redis_port/0|" \
@@ -117,6 +144,8 @@ write_config() {
 profile = invenio-file-download
 [handler record-stats]
 index = records
+[event users.updated]
+profile = invenio-users
 INI
     "$crier" check --config "$folder/crier.ini"
 }
@@ -175,6 +204,13 @@ curl -fsS -X PUT -H 'Content-Type: application/json' "$opensearch_url/records" -
 make_records | curl -fsS -H 'Content-Type: application/x-ndjson' --data-binary @- \
     "$opensearch_url/_bulk?refresh=true&filter_path=errors" | jq -e '.errors == false' >/dev/null
 
+say "loading the platform's users, and memberships that carry copies of them"
+curl -fsS -X PUT -H 'Content-Type: application/json' "$opensearch_url/communitymembers" -d '{"mappings":{"dynamic":"strict",
+    "properties":{"indexed_at":{"type":"date"},"role":{"type":"keyword"},"user":{"properties":{"id":{"type":"keyword"},
+    "@v":{"type":"keyword"},"username":{"type":"keyword"},"active":{"type":"boolean"}}}}}}' >/dev/null
+make_platform | curl -fsS -H 'Content-Type: application/x-ndjson' --data-binary @- \
+    "$opensearch_url/_bulk?refresh=true&filter_path=errors" | jq -e '.errors == false' >/dev/null
+
 say "starting crier serve on 127.0.0.1:$door_port"
 start_serve
 
@@ -182,6 +218,7 @@ say "emitting $views views, $downloads downloads and $changes user changes throu
 make_views >"$folder/views.ndjson"
 make_downloads >"$folder/downloads.ndjson"
 make_changes >"$folder/changes.ndjson"
+make_notification >"$folder/notification.json"
 head -n $((views / 2)) "$folder/views.ndjson" >"$folder/views-http.ndjson"
 tail -n +$((views / 2 + 1)) "$folder/views.ndjson" >"$folder/views-emit.ndjson"
 started=$(date +%s%N)
@@ -191,6 +228,7 @@ post_half "$folder/downloads.ndjson"
 post_half "$folder/changes.ndjson"
 echo "crier emit:"
 "$crier" emit --config "$folder/crier.ini" "$folder/views-emit.ndjson"
+"$crier" emit --config "$folder/crier.ini" "$folder/notification.json"
 wait_until_done
 printf 'all done after %d ms\n' $((($(date +%s%N) - started) / 1000000))
 
@@ -209,6 +247,8 @@ echo
 say "one membership, before and after"
 echo "  before  $before"
 echo "  after   $(search members/_source/member-7)"
+say "a membership of the platform's, after a notification that named the user's id and revision alone"
+search communitymembers/_doc/m-7 | jq -c '"  at the platform\u0027s version \(._version): \(._source.user)"' -r
 say "the last audit entries"
 tail -n 3 "$folder/audit.ndjson" | cut -c1-200 | sed 's/^/  /'
 say "handlers and dead letters"

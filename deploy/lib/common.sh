@@ -9,6 +9,7 @@
 #     free_port [COUNT]              prints ports of 127.0.0.1 that nobody uses
 #     start_redis FOLDER             sets redis_port, redis_url, redis_pid
 #     start_opensearch FOLDER        sets opensearch_url, opensearch_pid
+#     start_postgres FOLDER          sets postgres_url, postgres_pid, postgres_bin
 #     wait_for WHAT LOG COMMAND...   until the command succeeds; else shows the log's end and fails
 #     at_exit_kill PID               ends that process at the end too
 #     stop_server PID                ends one of them now
@@ -74,12 +75,13 @@ trap 'exit 143' TERM HUP
 # ----------------------------------------------------------------------------------------------------- packages
 
 packages=(gcc libc6-dev cmake ninja-build pkg-config libhiredis-dev libcurl4-openssl-dev libinih-dev libjansson-dev
-    libmicrohttpd-dev libpcre2-dev libssl-dev libmaxminddb-dev libpq-dev zlib1g-dev libsystemd-dev redis-server maven
+    libmicrohttpd-dev libgnutls28-dev libpcre2-dev libssl-dev libmaxminddb-dev libpq-dev zlib1g-dev libsystemd-dev redis-server maven
     unzip curl jq ca-certificates)
 
 is_installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-# As root. No service is started by it, and a Redis that comes with it stays off after the next boot too.
+# As root. No service is started by it, and a Redis that comes with it stays off after the next boot too; a PostgreSQL
+# gets no cluster, and so has nothing to start, and a postfix no configuration.
 install_script='
     export DEBIAN_FRONTEND=noninteractive
     policy=/usr/sbin/policy-rc.d
@@ -89,10 +91,21 @@ install_script='
         printf "#!/bin/sh\nexit 101\n" >$policy
         chmod 755 $policy
     fi
+    for package; do
+        [ "$package" = postgresql ] && [ ! -e /etc/postgresql-common/createcluster.conf ] || continue
+        mkdir -p /etc/postgresql-common
+        echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+    done
+    for package; do
+        [ "$package" != postfix ] ||
+            echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections
+    done
     install() { apt-get -q -o DPkg::Lock::Timeout=120 install --yes --no-install-recommends "$@"; }
     install "$@" || { apt-get -q -o DPkg::Lock::Timeout=120 update && install "$@"; } || exit 1
     for package; do
-        [ "$package" != redis-server ] || systemctl --quiet disable redis-server.service || true
+        case $package in
+            redis-server | postfix) systemctl --quiet disable "$package.service" || true ;;
+        esac
     done'
 
 need_packages() {
@@ -231,9 +244,26 @@ start_opensearch() {
     [ "$(id -u)" != 0 ] || chown -R nobody:nogroup "$home"
     read -r port transport < <(free_port 2)
     opensearch_url=http://127.0.0.1:$port
-    OPENSEARCH_JAVA_HOME="${java%/bin/java}" OPENSEARCH_JAVA_OPTS="-Xms512m -Xmx512m" OPENSEARCH_TMPDIR="$home" OPENSEARCH_PATH_CONF="$home/config" \
+    OPENSEARCH_JAVA_HOME="${java%/bin/java}" OPENSEARCH_JAVA_OPTS="-Xms512m -Xmx512m ${CRIER_TEST_JAVA_OPTS:-}" OPENSEARCH_TMPDIR="$home" OPENSEARCH_PATH_CONF="$home/config" \
         launch "$log" "$home/bin/opensearch" -Enetwork.host=127.0.0.1 -Ehttp.port="$port" -Etransport.port="$transport" \
         -Ediscovery.type=single-node -Ecluster.routing.allocation.disk.threshold_enabled=false
     opensearch_pid=$!
     wait_for "OpenSearch" "$log" curl -fsS --noproxy '*' "$opensearch_url/_cluster/health?wait_for_status=yellow&timeout=1s"
+}
+
+# Debian keeps several versions side by side, and none of them in the path.
+start_postgres() {
+    local log=$1/postgres.log data=$1/postgres port
+    postgres_bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+    [ -x "$postgres_bin/initdb" ] || fail "no PostgreSQL in /usr/lib/postgresql: the package postgresql has it"
+    server_folder "$data"
+    (as_nobody env LC_ALL=C "$postgres_bin/initdb" --pgdata="$data" --username=crier --auth=trust --encoding=UTF8 \
+        --no-sync --no-instructions) >"$log" 2>&1 || fail "initdb failed: $(tail -n 5 "$log")"
+    port=$(free_port)
+    launch "$log" env LC_ALL=C "$postgres_bin/postgres" -D "$data" -c listen_addresses=127.0.0.1 -c port="$port" \
+        -c unix_socket_directories= -c log_min_messages=warning
+    postgres_pid=$!
+    wait_for "PostgreSQL" "$log" "$postgres_bin/pg_isready" -h 127.0.0.1 -p "$port" -d postgres
+    "$postgres_bin/createdb" -h 127.0.0.1 -p "$port" -U crier crier
+    postgres_url=postgresql://crier@127.0.0.1:$port/crier
 }
