@@ -1,16 +1,14 @@
 #include "handlers/aggregate/aggregate_compute.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/http.h"
 #include "base/json.h"
+#include "handlers/aggregate/aggregate_document.h"
 #include "handlers/aggregate/composite.h"
 
 enum {
-    NAME_BYTES = 24,
     SLOW_KEYS = 500,       /* asked for together with their latest event */
     QUICK_PRECISION = 50,  /* of cardinalities, for keys with no more events: half the time of the usual 1000 */
     UNIQUE_BUCKETS = 10000 /* values of a field that are counted in one page */
@@ -98,21 +96,14 @@ static json_t *part_query(const struct part *p, const struct aggregate_result *c
     return json_pack("{s:{s:o, s:o}}", "bool", "filter", filter, "must_not", must_not);
 }
 
-/* Of a copied field's source in a composite aggregation. */
-static const char *copy_name(size_t i, char out[NAME_BYTES])
-{
-    snprintf(out, NAME_BYTES, "c%zu", i);
-    return out;
-}
-
 static json_t *key_sources(const struct aggregation *a, bool with_copies)
 {
     json_t *sources = json_array();
-    char name[NAME_BYTES];
+    char name[COPY_NAME_BYTES];
 
     json_array_append_new(sources, composite_terms("k", a->options->field, false));
     for (size_t i = 0; with_copies && i < a->copies.count; i++) {
-        json_array_append_new(sources, composite_terms(copy_name(i, name), a->copies.items[i].from, true));
+        json_array_append_new(sources, composite_terms(aggregate_copy_name(i, name), a->copies.items[i].from, true));
     }
     return sources;
 }
@@ -127,72 +118,12 @@ static json_t *latest_hit(const struct aggregation *a)
                      fields);
 }
 
-/* ------------------------------------------------------------------------------------------------- documents */
-
-static void set_updated(const struct aggregation *a, json_t *doc)
-{
-    char seconds[INTERVAL_TEXT_BYTES], text[INTERVAL_TEXT_BYTES + 16];
-    int64_t now_us = clock_wall_us();
-
-    if (!a->options->updated_field[0])
-        return;
-    snprintf(text, sizeof text, "%s.%06d+00:00", aggregate_start_text(now_us, seconds), (int)(now_us % US_PER_SECOND));
-    json_object_set_new(doc, a->options->updated_field, json_string(text));
-}
-
-static void set_metrics(const struct aggregation *a, const struct aggregate_result *r, const json_t *bucket,
-                        json_t *doc)
-{
-    for (size_t i = 0; i < a->metrics.count; i++) {
-        const struct metric *m = &a->metrics.items[i];
-
-        if (m->function == METRIC_UNIQUE)
-            json_object_set_new(doc, m->name, json_integer(r->uniques[i]));
-        else
-            json_object_set(doc, m->name, json_object_get(json_object_get(bucket, m->name), "value"));
-    }
-}
-
-/* From the bucket's own key where the values are the same in all events, else from the latest event. */
-static void set_copies(const struct part *p, const json_t *bucket, json_t *doc)
-{
-    const struct renames *copies = &p->aggregation->copies;
-    const json_t *hits = json_object_get(json_object_get(json_object_get(bucket, "latest"), "hits"), "hits");
-    const json_t *event = json_object_get(json_array_get(hits, 0), "_source");
-    char name[NAME_BYTES];
-
-    for (size_t i = 0; i < copies->count; i++) {
-        json_t *value;
-
-        value = p->latest ? json_at(event, copies->items[i].from)
-                          : json_object_get(json_object_get(bucket, "key"), copy_name(i, name));
-        json_object_set(doc, copies->items[i].to, value); /* what is not there is not set */
-    }
-}
-
-const char *aggregate_parent(const struct aggregation *a, const json_t *document, struct arena *arena)
-{
-    const char *field = *a->options->parent ? a->options->parent : a->options->record;
-    struct buf scratch = BUF_INIT;
-    const char *text = *field ? json_scalar_text(json_at(document, field), &scratch) : NULL;
-
-    text = text && *text ? arena_text(arena, text) : NULL;
-    buf_release(&scratch);
-    return text;
-}
+/* --------------------------------------------------------------------------------------------------- buckets */
 
 static void make_document(struct part *p, struct aggregate_result *r, const json_t *bucket)
 {
-    const struct aggregate_options *o = p->aggregation->options;
-    json_t *doc = json_object();
-    char start[INTERVAL_TEXT_BYTES];
+    json_t *doc = aggregate_document(p->aggregation, r->mark.interval_us, r->uniques, bucket, p->latest);
 
-    json_object_set_new(doc, o->time_field, json_string(aggregate_start_text(r->mark.interval_us, start)));
-    json_object_set(doc, o->field, json_object_get(json_object_get(bucket, "key"), "k"));
-    json_object_set(doc, o->count_field, json_object_get(bucket, "doc_count"));
-    set_updated(p->aggregation, doc);
-    set_metrics(p->aggregation, r, bucket, doc);
-    set_copies(p, bucket, doc);
     buf_reset(&p->document);
     json_add(&p->document, doc);
     r->document.text = arena_copy(p->arena, p->document.data, p->document.length);
@@ -205,10 +136,10 @@ static void make_document(struct part *p, struct aggregate_result *r, const json
 static bool copies_known(const struct part *p, const json_t *bucket)
 {
     const json_t *key = json_object_get(bucket, "key");
-    char name[NAME_BYTES];
+    char name[COPY_NAME_BYTES];
 
     for (size_t i = 0; i < p->aggregation->copies.count; i++) {
-        if (json_is_null(json_object_get(key, copy_name(i, name))))
+        if (json_is_null(json_object_get(key, aggregate_copy_name(i, name))))
             return false;
     }
     return true;

@@ -27,7 +27,4 @@ bool aggregate_look(struct aggregation *a, struct error *err) must_check;
 bool aggregate_compute(struct aggregation *a, const struct dirty_mark *marks, size_t count, struct arena *arena,
                        struct aggregate_result **results, struct error *err) must_check;
 
-/* Whom the counters of an aggregate's document belong to, in the arena; NULL: nobody. */
-const char *aggregate_parent(const struct aggregation *a, const json_t *document, struct arena *arena);
-
 #endif

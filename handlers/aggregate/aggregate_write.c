@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "handlers/aggregate/aggregate_document.h"
 #include "handlers/aggregate/aggregate_leave.h"
 #include "indexer/search.h"
 #include "notifier/stream.h"

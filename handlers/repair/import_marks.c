@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "handlers/aggregate/aggregate_compute.h"
+#include "handlers/aggregate/aggregate_document.h"
 #include "handlers/record_stats/record_marks.h"
 #include "handlers/touched.h"
 
