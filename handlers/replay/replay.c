@@ -7,7 +7,6 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "handlers/archive.h"
 #include "handlers/archive/archive_files.h"
@@ -57,38 +56,6 @@ bool replay_takes(const struct handler_settings *hs, struct error *err)
     return true;
 }
 
-static void add_history(struct digest *d, const struct replay_options *o)
-{
-    const char *const parts[] = {o->history->handler, o->filter.id, o->filter.actor, o->filter.operation};
-
-    for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
-        digest_part(d, parts[i] ? parts[i] : "", parts[i] ? strlen(parts[i]) : 0);
-}
-
-/* Whatever makes another replay of it; the rate does not. */
-static void make_id(struct replay *r)
-{
-    const struct replay_options *o = &r->options;
-    struct digest *d = digest_new();
-    char range[60];
-
-    digest_start(d);
-    for (size_t i = 0; i < o->name_count; i++)
-        digest_part(d, o->names[i], strlen(o->names[i]));
-    digest_part(d, "", 0);
-    if (o->history)
-        add_history(d, o);
-    for (size_t i = 0; i < o->handler_count; i++)
-        digest_part(d, o->handlers[i]->name, strlen(o->handlers[i]->name));
-    digest_part(
-        d, range,
-        (size_t)snprintf(range, sizeof range, "%lld %lld", (long long)o->range.from_us, (long long)o->range.to_us));
-    digest_part(d, o->types ? o->types : "", o->types ? strlen(o->types) : 0);
-    digest_part(d, o->subject ? o->subject : "", o->subject ? strlen(o->subject) : 0);
-    digest_end_id(d, r->id);
-    digest_free(d);
-}
-
 struct replay *replay_new(const struct replay_options *o, struct error *err)
 {
     struct replay *r = xcalloc(1, sizeof *r);
@@ -96,7 +63,7 @@ struct replay *replay_new(const struct replay_options *o, struct error *err)
     r->options = *o;
     r->arena = arena_new();
     r->events = xcalloc(BATCH_EVENTS, sizeof *r->events);
-    make_id(r);
+    replay_choice_id(o, r->id);
     r->plain = unique_new(&(struct unique_options){"", "", ID_DIGEST}, err);
     if (r->plain && (o->history ? replay_history_count(o, &r->total, err)
                                 : archive_files_find(o->names, o->name_count, &r->files, err)))
