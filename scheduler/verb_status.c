@@ -1,12 +1,10 @@
-/* The verbs that only look: status, queues, handlers. */
+/* crier status: whether the servers answer, and what waits in all. What `check --online` asks stands here too. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/json.h"
-#include "base/listing.h"
-#include "handlers/dirty.h"
 #include "handlers/handler.h"
 #include "handlers/registry.h"
 #include "handlers/source/source_online.h"
@@ -15,169 +13,8 @@
 #include "notifier/guard.h"
 #include "notifier/outbox/outbox_report.h"
 #include "notifier/stream.h"
-#include "scheduler/queues_forget.h"
+#include "scheduler/backlog.h"
 #include "scheduler/verbs.h"
-
-/* A group that no handler of the configuration stands for holds entries back from trimming. */
-static bool is_configured(const struct settings *s, const char *queue, const char *group)
-{
-    const struct handler_settings *hs = settings_handler(s, group);
-
-    return hs && strcmp(hs->queue, queue) == 0;
-}
-
-static const struct group_state *find_group(const struct queue_state *state, const char *name)
-{
-    for (size_t i = 0; i < state->group_count; i++)
-        if (strcmp(state->groups[i].name, name) == 0)
-            return &state->groups[i];
-    return NULL;
-}
-
-static void list_queue(struct listing *l, const struct settings *s, const struct queue_settings *q,
-                       const struct queue_state *state)
-{
-    struct buf strangers = BUF_INIT;
-
-    for (size_t i = 0; i < state->group_count; i++)
-        if (!is_configured(s, q->name, state->groups[i].name))
-            buf_printf(&strangers, "%s%s", strangers.length ? " " : "", state->groups[i].name);
-    listing_text(l, q->name);
-    listing_text(l, q->events);
-    listing_int(l, state->length);
-    listing_int(l, state->dead);
-    listing_int(l, (int64_t)state->group_count);
-    listing_text(l, strangers.length ? strangers.data : NULL);
-    buf_release(&strangers);
-}
-
-/* Subjects that the handler left for the clock. */
-static bool count_later(const struct handler_settings *hs, struct redis *r, int64_t *later, struct error *err)
-{
-    const struct handler_type *type = handler_type_find(hs->type);
-
-    *later = 0;
-    return !type->later || type->later(r, hs, later, err);
-}
-
-static bool list_handler(struct listing *l, const struct handler_settings *hs, const struct queue_state *state,
-                         struct redis *r, struct error *err)
-{
-    const struct group_state *g = find_group(state, hs->name);
-    int64_t later;
-
-    if (!count_later(hs, r, &later, err))
-        return false;
-
-    listing_text(l, hs->name);
-    listing_text(l, hs->type);
-    listing_text(l, hs->queue);
-    listing_text(l, hs->schedule);
-    listing_int(l, g ? g->waiting : state->length); /* no group yet: it starts at the beginning */
-    listing_int(l, g ? g->pending : 0);
-    listing_int(l, g ? g->oldest_ms / 1000 : 0);
-    listing_int(l, g ? g->consumers : 0);
-    listing_int(l, later);
-    return true;
-}
-
-static bool fill_queues(struct listing *l, const struct settings *s, struct redis *r, struct arena *arena,
-                        struct error *err)
-{
-    for (size_t i = 0; i < s->queue_count; i++) {
-        struct queue_state state;
-
-        if (!stream_state(r, s->queues[i].name, arena, &state, err))
-            return false;
-        list_queue(l, s, &s->queues[i], &state);
-    }
-    return true;
-}
-
-/* What waits for one that runs by the clock: keys that were marked, in the slots of whichever queues. */
-static bool count_marks(const struct settings *s, const struct handler_settings *hs, struct redis *r, int64_t *marks,
-                        struct error *err)
-{
-    int64_t more;
-
-    *marks = 0;
-    for (size_t i = 0; i < s->queue_count; i++) {
-        if (!dirty_count(r, s->queues[i].name, hs->name, &more, err))
-            return false;
-        *marks += more;
-    }
-    return true;
-}
-
-static bool list_clock_handler(struct listing *l, const struct settings *s, const struct handler_settings *hs,
-                               struct redis *r, struct error *err)
-{
-    int64_t marks;
-
-    if (!count_marks(s, hs, r, &marks, err))
-        return false;
-    listing_text(l, hs->name);
-    listing_text(l, hs->type);
-    listing_text(l, hs->queue);
-    listing_text(l, hs->schedule);
-    listing_int(l, marks);
-    for (int i = 0; i < 4; i++)
-        listing_int(l, 0);
-    return true;
-}
-
-static bool fill_handlers(struct listing *l, const struct settings *s, struct redis *r, struct arena *arena,
-                          struct error *err)
-{
-    for (size_t i = 0; i < s->handler_count; i++) {
-        const struct handler_settings *hs = &s->handlers[i];
-        struct queue_state state;
-
-        if (hs->kind->traits & KIND_CLOCK) {
-            if (!list_clock_handler(l, s, hs, r, err))
-                return false;
-            continue;
-        }
-        if (!stream_state(r, hs->queue, arena, &state, err) || !list_handler(l, hs, &state, r, err))
-            return false;
-    }
-    return true;
-}
-
-#define QUEUE_COLUMNS   "queue events length dead groups groups_of_no_handler"
-#define HANDLER_COLUMNS "handler type queue schedule waiting pending oldest_seconds consumers later"
-
-static int show(struct verb_call *call, const char *verb, const char *columns,
-                bool (*fill)(struct listing *, const struct settings *, struct redis *, struct arena *, struct error *))
-{
-    struct redis *r = settings_redis(call->settings);
-    struct arena *arena = arena_new();
-    struct listing *l = listing_new(columns);
-    struct error err;
-    bool ok = fill(l, call->settings, r, arena, &err);
-
-    if (ok)
-        listing_write(l, stdout, call->json);
-    listing_free(l);
-    arena_free(arena);
-    redis_free(r);
-    return ok ? EXIT_DONE : verb_failed(verb, &err);
-}
-
-int verb_queues(struct verb_call *call)
-{
-    if (call->argc == 2 && strcmp(call->argv[0], "forget") == 0)
-        return queues_forget(call, call->argv[1]);
-    return call->argc ? verb_usage("queues", "[forget HANDLER]") : show(call, "queues", QUEUE_COLUMNS, fill_queues);
-}
-
-int verb_handlers(struct verb_call *call)
-{
-    return call->argc ? verb_usage("handlers", "takes no arguments")
-                      : show(call, "handlers", HANDLER_COLUMNS, fill_handlers);
-}
-
-/* ------------------------------------------------------------------------------------------------------- status */
 
 struct status {
     const char *redis, *opensearch; /* "" where nothing is wrong */
@@ -199,23 +36,19 @@ static bool sum_up(const struct settings *s, struct redis *r, struct arena *aren
         status->dead += state.dead;
     }
     for (size_t i = 0; i < s->handler_count; i++) {
-        const struct group_state *g;
-        int64_t marks, later;
+        struct backlog b;
 
+        if (!backlog_read(s, &s->handlers[i], r, arena, &b, err))
+            return false;
         if (s->handlers[i].kind->traits & KIND_CLOCK) {
-            if (!count_marks(s, &s->handlers[i], r, &marks, err))
-                return false;
-            status->marked += marks;
+            status->marked += b.waiting;
             continue;
         }
-        if (!stream_state(r, s->handlers[i].queue, arena, &state, err) || !count_later(&s->handlers[i], r, &later, err))
-            return false;
-        status->later += later;
-        g = find_group(&state, s->handlers[i].name);
-        status->waiting += g ? g->waiting : state.length;
-        status->pending += g ? g->pending : 0;
-        if (g && g->oldest_ms / 1000 > status->oldest_seconds)
-            status->oldest_seconds = g->oldest_ms / 1000;
+        status->later += b.later;
+        status->waiting += b.waiting;
+        status->pending += b.pending;
+        if (b.oldest_seconds > status->oldest_seconds)
+            status->oldest_seconds = b.oldest_seconds;
     }
     return true;
 }
