@@ -45,7 +45,7 @@ static const struct verb verbs[] = {
      "--notification TYPE [--action A] PID:UUID:REVISION...: records that changed, as the platform tells it; a line of a\n"
      "file may be that, too: [\"users\", [[\"1\", \"1\", 5]]]. --dry-run checks only. Exit 3 where a part was refused.\n"
      "--operation ID|new makes all of them one operation, which is printed; --wait 5s sends them ahead of others and waits\n"
-     "until all is done (exit 0), a part is dead (3) or the time is over (1).",
+     "until all is done and a search sees it (exit 0), a part is dead (3) or the time is over (1).",
      true, verb_emit},
     {"import", "access-log FILE...",
      "events from the access logs of web servers",

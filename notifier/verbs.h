@@ -4,7 +4,6 @@
 
 #include "config/verb.h"
 
-int verb_emit(struct verb_call *call);
 int verb_import(struct verb_call *call);
 int verb_tokens(struct verb_call *call);
 int verb_outbox(struct verb_call *call);

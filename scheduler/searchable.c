@@ -20,16 +20,21 @@ static bool make(void *context, const char *const *handlers, size_t count, struc
     return written_refresh(r->settings, r->client, handlers, count, err);
 }
 
-struct searchable searchable_open(const struct settings *s)
+static struct searchable open_for(const struct settings *s, int64_t most_ms)
 {
     struct refresher *r = xcalloc(1, sizeof *r);
 
     r->settings = s;
     r->opensearch = s->opensearch;
-    if (r->opensearch.timeout_ms > PATIENCE_MS)
-        r->opensearch.timeout_ms = PATIENCE_MS;
+    if (r->opensearch.timeout_ms > most_ms)
+        r->opensearch.timeout_ms = most_ms;
     r->client = client_new(&r->opensearch);
     return (struct searchable){.make = make, .context = r};
+}
+
+struct searchable searchable_open(const struct settings *s)
+{
+    return open_for(s, PATIENCE_MS);
 }
 
 void searchable_close(struct searchable *s)
@@ -41,4 +46,14 @@ void searchable_close(struct searchable *s)
     client_free(r->client);
     free(r);
     s->context = NULL;
+}
+
+bool searchable_once(const struct settings *s, const char *const *handlers, size_t count, int64_t most_ms,
+                     struct error *err)
+{
+    struct searchable once = open_for(s, most_ms);
+    bool ok = make(once.context, handlers, count, err);
+
+    searchable_close(&once);
+    return ok;
 }

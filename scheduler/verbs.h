@@ -5,6 +5,7 @@
 #include "config/verb.h"
 
 int verb_serve(struct verb_call *call);
+int verb_emit(struct verb_call *call);
 int verb_run(struct verb_call *call);
 int verb_status(struct verb_call *call);
 int verb_queues(struct verb_call *call);

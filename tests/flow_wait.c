@@ -140,6 +140,71 @@ static void a_wait_ends_in_time_where_a_refresh_does_not(void **state)
     fault_proxy_set(st->proxy, NULL);
 }
 
+/* What it printed goes to *out, which is yours. */
+static int emit(struct change_stage *st, const char *id, const char *wait, char **out)
+{
+    const char *words[] = {
+        "emit", "--config", st->scene->config_path, "--json", "--type", "user.updated", "--id", id, "--wait",
+        wait,   NULL};
+
+    return crier_run(out, words);
+}
+
+/* How many entries of that event a search finds in the trail now: nobody refreshes for it. */
+static int64_t entries_found(struct change_stage *st, const char *id)
+{
+    char path[200];
+    json_t *answer;
+    int64_t count;
+
+    snprintf(path, sizeof path, "/%strail/_count?q=event.id:%s", st->platform.opensearch.prefix, id);
+    answer = index_ask(&st->platform, "GET", path, NULL);
+    count = json_integer_value(json_object_get(answer, "count"));
+    json_decref(answer);
+    return count;
+}
+
+/* From now on what is written there is only seen where somebody asks for it. */
+static void refresh_by_itself_no_more(struct change_stage *st)
+{
+    char path[200];
+
+    snprintf(path, sizeof path, "/%strail/_settings", st->platform.opensearch.prefix);
+    json_decref(index_ask(&st->platform, "PUT", path, "{\"index\":{\"refresh_interval\":\"-1\"}}"));
+}
+
+static void a_search_right_after_emit_that_waited_sees_what_was_sent(void **state)
+{
+    static const char *const ids[] = {"first", "second", "third"};
+    struct change_stage *st = *state;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(ids); i++) {
+        char *out;
+
+        assert_int_equal(emit(st, ids[i], "60s", &out), 0);
+        assert_non_null(strstr(out, "\"state\":\"done\",\"searchable\":true"));
+        free(out);
+        assert_int_equal(entries_found(st, ids[i]), 1);
+        refresh_by_itself_no_more(st);
+    }
+}
+
+static void emit_says_in_time_where_a_search_may_not_see_it(void **state)
+{
+    static const struct fault slow = {.path_with = "_refresh", .link = FAULT_HANG};
+    struct change_stage *st = *state;
+    int64_t began_ms = clock_monotonic_ms();
+    char *out;
+
+    fault_proxy_set(st->proxy, &slow);
+    assert_int_equal(emit(st, "a", "5s", &out), 1);
+    assert_true(clock_monotonic_ms() - began_ms < HANGS_MS);
+    assert_non_null(strstr(out, "\"state\":\"done\",\"searchable\":false"));
+    assert_non_null(strstr(out, "a search may not see it yet"));
+    fault_proxy_set(st->proxy, NULL);
+    free(out);
+}
+
 /* By the time it is known to the service. */
 static char *token_to_send(struct change_stage *st)
 {
@@ -191,6 +256,9 @@ int main(void)
         TEST(a_search_right_after_the_wait_sees_the_change_and_no_schedule_is_waited_for),
         TEST(a_wait_ends_in_time_where_a_handler_does_not),
         cmocka_unit_test_setup_teardown(a_wait_ends_in_time_where_a_refresh_does_not, setup_trail, teardown),
+        cmocka_unit_test_setup_teardown(a_search_right_after_emit_that_waited_sees_what_was_sent, setup_trail,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(emit_says_in_time_where_a_search_may_not_see_it, setup_trail, teardown),
         TEST(who_may_only_send_hears_how_far_it_is_and_no_more),
         TEST(an_event_seen_before_or_a_wait_too_long_is_not_waited_for),
     };

@@ -9,8 +9,6 @@
 #include "base/json.h"
 #include "base/log.h"
 
-enum { HANDLERS_MOST = 256 };
-
 struct operation_waits {
     struct searchable searchable;
     pthread_mutex_t mutex;
@@ -63,38 +61,21 @@ static struct operation_wait *take(struct operation_wait **list, int64_t now_ms,
 
 /* ------------------------------------------------------------------------------------------ made searchable */
 
-static void add_handlers(const struct operation_wait *w, json_t *names)
-{
-    struct error err;
-    json_t *operation = json_text_parse(w->answer->data, w->answer->length, 8, &err);
-    const json_t *pairs = json_object_get(operation, "handlers");
-
-    for (size_t i = 0; i < json_array_size(pairs); i++)
-        json_object_set_new(names, json_member_text(json_array_get(pairs, i), "handler", ""), json_true());
-    json_decref(operation);
-}
-
 static json_t *handlers_of(const struct operation_wait *list)
 {
     json_t *names = json_object();
 
     for (; list; list = list->next)
-        add_handlers(list, names);
+        searchable_add_handlers(names, list->answer);
     return names;
 }
 
 static bool make_searchable(struct operation_waits *all, json_t *names)
 {
     static struct log_limit limit = LOG_LIMIT_INIT;
-    const char *handlers[HANDLERS_MOST];
     struct error err;
-    const char *name;
-    json_t *value;
-    size_t count = 0;
-    bool ok;
+    bool ok = searchable_make(&all->searchable, names, &err);
 
-    json_object_foreach(names, name, value) if (count < HANDLERS_MOST) handlers[count++] = name;
-    ok = all->searchable.make(all->searchable.context, handlers, count, &err);
     if (!ok)
         log_limited(&limit, LOG_LEVEL_WARN, "what is waited for cannot be made searchable: %s", err.text);
     return ok;

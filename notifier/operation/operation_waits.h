@@ -19,14 +19,9 @@
 #include "base/error.h"
 #include "base/redis.h"
 #include "notifier/operation/operations.h"
+#include "notifier/operation/searchable.h"
 
 enum { OPERATION_WAITS_MOST = 256, OPERATION_WAIT_MS_MOST = 60000 };
-
-/* Makes what those handlers wrote searchable: refreshes their indices. */
-struct searchable {
-    bool (*make)(void *context, const char *const *handlers, size_t count, struct error *err);
-    void *context;
-};
 
 struct operation_wait {
     const char *operation; /* lent, as caller, connection and answer */

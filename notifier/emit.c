@@ -1,4 +1,6 @@
-/* `crier emit`: events from a file, standard input or the command line, through the same checks as the HTTP door. */
+/* Events from a file, standard input or the command line, through the same checks as the HTTP door. */
+#include "notifier/emit.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,12 +10,10 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/progress.h"
-#include "notifier/emit_operation.h"
 #include "notifier/envelope.h"
 #include "notifier/intake.h"
 #include "notifier/lines.h"
 #include "notifier/notification.h"
-#include "notifier/verbs.h"
 
 enum {
     BATCH_EVENTS = 500,
@@ -349,9 +349,9 @@ static const char *usage_mistake(const struct verb_call *call, const struct give
     return NULL;
 }
 
-int verb_emit(struct verb_call *call)
+int emit(struct verb_call *call, make_searchable *make)
 {
-    struct emit e = {.call = call, .stopped = ERROR_INIT};
+    struct emit e = {.call = call, .operation = {.make = make}, .stopped = ERROR_INIT};
     struct error err = ERROR_INIT;
     const char *mistake;
     struct given given;
