@@ -29,7 +29,7 @@ static const struct verb verbs[] = {
     {"serve", "[PART...]",
      "run the service: door, handlers and clock, or the parts named",
      "SIGTERM drains, a second one ends at once; what is unfinished comes again. SIGHUP drains and begins anew with the\n"
-     "configuration as it is then; one that check refuses changes nothing.",
+     "configuration as it is then; one that check refuses changes nothing. A terminal that is closed ends it like SIGTERM.",
      true, verb_serve},
     {"check", "[--online]",
      "check the configuration, with --online also the servers",

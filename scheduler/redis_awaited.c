@@ -1,12 +1,12 @@
 #include "scheduler/redis_awaited.h"
 
-#include <signal.h>
 #include <systemd/sd-daemon.h>
 
 #include "base/log.h"
 #include "notifier/guard.h"
 #include "scheduler/held.h"
 #include "scheduler/reload.h"
+#include "scheduler/signals.h"
 #include "scheduler/watchdog.h"
 
 enum { FIRST_WAIT_MS = 250, LONGEST_WAIT_MS = 5000 };
@@ -23,9 +23,9 @@ bool redis_is_safe(const struct verb_call *call, bool *stopped, struct error *er
         log_limited(&limit, LOG_LEVEL_WARN, "%s; waiting for it", err->text);
         sd_notify(0, "STATUS=waiting for Redis\nEXTEND_TIMEOUT_USEC=30000000");
         signal = watchdog_wait(backoff_ms(failures, FIRST_WAIT_MS, LONGEST_WAIT_MS));
-        if (signal == SIGHUP && reload_is_good(call, false, false))
+        *stopped = signals_end(signal);
+        if (!*stopped && signal && reload_is_good(call, false, false))
             reload_begin(call);
-        *stopped = signal && signal != SIGHUP;
         if (*stopped)
             break;
     }

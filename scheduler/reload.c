@@ -1,7 +1,6 @@
 #include "scheduler/reload.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,8 @@
 #include "notifier/certificate.h"
 #include "notifier/door_listen.h"
 #include "notifier/service_event.h"
+#include "scheduler/signals.h"
+#include "scheduler/terminal.h"
 #include "scheduler/watchdog.h"
 
 /* Its value is the process's number, so that it means nothing to other processes. */
@@ -120,7 +121,7 @@ static void wait_for_better(void)
 
     sd_notifyf(0, "STATUS=cannot begin anew: see the log\nEXTEND_TIMEOUT_USEC=%d", 6 * RETRY_MS * 1000);
     signal = watchdog_wait(RETRY_MS);
-    if (signal && signal != SIGHUP)
+    if (signals_end(signal))
         _exit(EXIT_DONE);
 }
 
@@ -180,9 +181,11 @@ void reload_begin(const struct verb_call *call)
         log_error("%s", err.text);
         _exit(EXIT_FAILED);
     }
+    programs_cut_off();
+    if (terminal_is_closed()) /* meanwhile */
+        _exit(EXIT_DONE);
     words = words_of(&text);
     close_range(FIRST_FILE, ~0U, CLOSE_RANGE_CLOEXEC);
-    programs_cut_off();
     execv("/proc/self/exe", words);
     log_error("the service cannot begin anew: %s", strerror(errno));
     _exit(EXIT_FAILED);

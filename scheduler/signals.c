@@ -5,6 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "scheduler/terminal.h"
+
 static void fill(sigset_t *set)
 {
     sigemptyset(set);
@@ -17,6 +19,7 @@ void signals_block(void)
 {
     sigset_t set;
 
+    terminal_know();
     fill(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
@@ -30,6 +33,11 @@ int signals_wait(int64_t ms)
     fill(&set);
     signal = sigtimedwait(&set, NULL, &limit);
     return signal > 0 ? signal : 0;
+}
+
+bool signals_end(int signal)
+{
+    return signal == SIGTERM || signal == SIGINT || (signal == SIGHUP && terminal_is_closed());
 }
 
 void signals_wake(void)

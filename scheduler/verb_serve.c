@@ -275,18 +275,21 @@ static enum drained drain(struct parts *p, int64_t drain_ms)
     struct ending e = {.parts = p, .mutex = PTHREAD_MUTEX_INITIALIZER};
     int64_t until_ms = clock_monotonic_ms() + drain_ms, left_ms;
     pthread_t thread;
-    int signal = 0;
+    bool cut = false;
 
     pthread_create(&thread, NULL, end_parts, &e);
-    while (!is_over(&e) && (!signal || signal == SIGHUP) && (left_ms = until_ms - clock_monotonic_ms()) > 0)
-        signal = watchdog_wait(left_ms);
+    while (!is_over(&e) && !cut && (left_ms = until_ms - clock_monotonic_ms()) > 0) {
+        int signal = watchdog_wait(left_ms);
+
+        cut = signal && signal != SIGHUP; /* of a terminal that is closed it comes twice: once by way of the shell */
+    }
     if (is_over(&e))
         pthread_join(thread, NULL);
     else
         log_warn("%s: what is unfinished comes again after the next start",
-                 signal ? "second signal, ending at once" : "not drained in time");
+                 cut ? "second signal, ending at once" : "not drained in time");
     signals_forget_wake();
-    if (signal && signal != SIGHUP)
+    if (cut)
         return DRAIN_CUT;
     return is_over(&e) ? DRAINED : DRAIN_LATE;
 }
@@ -317,7 +320,7 @@ static bool watch(const struct parts *p, const struct verb_call *call)
     int64_t every_ms = watchdog_every_ms();
     int signal;
 
-    while (!(signal = signals_wait(every_ms)) || signal == SIGHUP) {
+    while (!signals_end(signal = signals_wait(every_ms))) {
         if (signal && reload_is_good(call, p->door != NULL, p->workers != NULL))
             return true;
         if (!p->workers || workers_longest_pass_ms(p->workers) < stuck_ms(call->settings))
