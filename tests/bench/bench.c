@@ -7,20 +7,18 @@
  * worker    as many events waiting in the stream -> OpenSearch; and the same with 20 % that share an id with another
  * door      POST /events in batches of 500 and one by one; `crier emit` from a file
  */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/http.h"
 #include "bench/load.h"
+#include "bench/measure.h"
+#include "bench/posting.h"
 #include "config/settings.h"
-#include "notifier/append.h"
-#include "notifier/stream.h"
 #include "scheduler/verbs.h"
 #include "support/pause.h"
 #include "support/server.h"
@@ -44,83 +42,6 @@ struct bench {
     struct result results[16];
     size_t count;
 };
-
-static void die(const char *what, const char *why)
-{
-    fprintf(stderr, "bench: %s: %s\n", what, why);
-    exit(1);
-}
-
-static double seconds_since(int64_t start_us)
-{
-    return (double)(clock_wall_us() - start_us) / 1e6;
-}
-
-/* ------------------------------------------------------------------------------------------------ HTTP clients */
-
-/* Bodies that several connections send in turn, each one once. */
-struct posting {
-    const char *url, *content_type;
-    struct buf *bodies;
-    size_t count, next;
-    pthread_mutex_t mutex;
-};
-
-static bool take_body(struct posting *p, size_t *which)
-{
-    bool any;
-
-    pthread_mutex_lock(&p->mutex);
-    any = p->next < p->count;
-    *which = p->next++;
-    pthread_mutex_unlock(&p->mutex);
-    return any;
-}
-
-static void *post_main(void *context)
-{
-    struct posting *p = context;
-    struct http *http = http_new(&(struct http_options){.connect_ms = 5000, .timeout_ms = 120000});
-    struct http_reply reply = HTTP_REPLY_INIT;
-    struct error err;
-    size_t which;
-
-    while (take_body(p, &which)) {
-        struct http_request request = {.method = "POST",
-                                       .url = p->url,
-                                       .content_type = p->content_type,
-                                       .body = p->bodies[which].data,
-                                       .length = p->bodies[which].length};
-
-        if (!http_send(http, &request, &reply, &err))
-            die(p->url, err.text);
-        if (reply.status >= 300)
-            die(p->url, reply.body.data);
-    }
-    buf_release(&reply.body);
-    http_free(http);
-    return NULL;
-}
-
-static double post_all(struct posting *p, int connections)
-{
-    int64_t start_us = clock_wall_us();
-    pthread_t threads[16];
-
-    pthread_mutex_init(&p->mutex, NULL);
-    for (int i = 0; i < connections; i++)
-        pthread_create(&threads[i], NULL, post_main, p);
-    for (int i = 0; i < connections; i++)
-        pthread_join(threads[i], NULL);
-    return seconds_since(start_us);
-}
-
-static void free_bodies(struct posting *p)
-{
-    for (size_t i = 0; i < p->count; i++)
-        buf_release(&p->bodies[i]);
-    free(p->bodies);
-}
 
 /* ------------------------------------------------------------------------------------------------------ usage */
 
@@ -172,50 +93,13 @@ static void ceiling(struct bench *b, const char *name, const char *index)
         }
     }
     before = meter_read(b, 0);
-    seconds = post_all(&p, CONNECTIONS);
+    seconds = posting_send(&p, CONNECTIONS);
     note(b, name, b->events, seconds, before, meter_read(b, 0))->ratio = 1;
-    free_bodies(&p);
+    posting_release(&p);
     arena_free(arena);
 }
 
 /* ----------------------------------------------------------------------------------------------------- worker */
-
-static void fill_stream(struct bench *b, int64_t distinct)
-{
-    struct redis *r = redis_new(&(struct redis_options){&b->settings->redis.address, 60000});
-    struct append *append = append_new(b->settings, r);
-    struct arena *arena = arena_new();
-    struct event events[DOCS_A_REQUEST];
-    const struct event *list[DOCS_A_REQUEST];
-    enum append_outcome outcomes[DOCS_A_REQUEST];
-    struct error err;
-
-    if (!redis_do(r, arena, NULL, &err, "FLUSHALL"))
-        die("FLUSHALL", err.text);
-    for (int64_t n = 0; n < b->events; n += DOCS_A_REQUEST) {
-        arena_reset(arena);
-        for (int64_t i = 0; i < DOCS_A_REQUEST; i++) {
-            load_event(&events[i], n + i, distinct, arena);
-            list[i] = &events[i];
-        }
-        if (!append_events(append, list, DOCS_A_REQUEST, outcomes, &err))
-            die("append", err.text);
-    }
-    arena_free(arena);
-    append_free(append);
-    redis_free(r);
-}
-
-static bool all_done(struct bench *b, struct redis *r, struct arena *arena)
-{
-    struct queue_state state;
-    struct error err;
-
-    arena_reset(arena);
-    if (!stream_state(r, "statistics", arena, &state, &err))
-        die("stream state", err.text);
-    return state.group_count == 1 && state.groups[0].waiting == 0 && state.groups[0].pending == 0 && b->events > 0;
-}
 
 static void delete_index(struct bench *b, const char *pattern)
 {
@@ -226,7 +110,7 @@ static void delete_index(struct bench *b, const char *pattern)
 
     snprintf(url, sizeof url, "%s/%s", opensearch_server_url(b->opensearch), pattern);
     if (!http_send(http, &(struct http_request){.method = "DELETE", .url = url}, &reply, &err))
-        die(url, err.text);
+        measure_failed(url, err.text);
     buf_release(&reply.body);
     http_free(http);
 }
@@ -237,16 +121,19 @@ static void worker(struct bench *b, const char *name, int64_t distinct)
     struct arena *arena = arena_new();
     struct server *serve;
     struct meter before;
+    struct error err;
     int64_t start_us;
     double seconds;
 
-    fill_stream(b, distinct);
+    if (!redis_do(r, arena, NULL, &err, "FLUSHALL"))
+        measure_failed("FLUSHALL", err.text);
+    load_append(b->settings, r, b->events, distinct);
     before = meter_read(b, 0);
     start_us = clock_wall_us();
     serve = crier_serve_start(b->config_path);
-    while (!all_done(b, r, arena))
+    while (!load_is_done(r, "statistics", arena))
         pause_ms(20);
-    seconds = seconds_since(start_us);
+    seconds = measure_seconds_since(start_us);
     note(b, name, b->events, seconds, before, meter_read(b, server_pid(serve)));
     server_stop(serve);
     server_free(serve);
@@ -282,9 +169,9 @@ static void door(struct bench *b, const char *name, struct server *serve, size_t
             buf_add_char(&p.bodies[i], ']');
     }
     before = meter_read(b, server_pid(serve));
-    seconds = post_all(&p, connections);
+    seconds = posting_send(&p, connections);
     note(b, name, count, seconds, before, meter_read(b, server_pid(serve)));
-    free_bodies(&p);
+    posting_release(&p);
 }
 
 static void emit_file(struct bench *b, int64_t from, int64_t count)
@@ -304,12 +191,12 @@ static void emit_file(struct bench *b, int64_t from, int64_t count)
         fprintf(file, "%s\n", text.data);
     }
     if (!file || fclose(file) != 0)
-        die(path, "cannot be written");
+        measure_failed(path, "cannot be written");
     before = meter_read(b, 0);
     start_us = clock_wall_us();
     if (crier_run(&out, (const char *const[]){"emit", "--config", b->config_path, "--json", path, NULL}) != 0)
-        die("crier emit", out);
-    note(b, "emit", count, seconds_since(start_us), before, meter_read(b, 0));
+        measure_failed("crier emit", out);
+    note(b, "emit", count, measure_seconds_since(start_us), before, meter_read(b, 0));
     free(out);
     buf_release(&text);
 }
@@ -398,7 +285,7 @@ static void write_config(struct bench *b, char *path, size_t size, const char *o
     snprintf(path, size, "%s/bench.ini", test_folder());
     file = fopen(path, "w");
     if (!file)
-        die(path, "cannot be written");
+        measure_failed(path, "cannot be written");
     fprintf(file,
             "[service]\nlog = error\n[redis]\nurl = %s\n[opensearch]\nurl = %s\n[http]\nlisten = 127.0.0.1:0\n"
             "[queue statistics]\nevents = record-view\n"
@@ -415,13 +302,8 @@ static void load_config(struct bench *b)
     settings_free(b->settings);
     b->settings = settings_load(b->config_path, scheduler_outside(), &mistakes, &err);
     if (!b->settings)
-        die("configuration", mistakes.data);
+        measure_failed("configuration", mistakes.data);
 }
-
-/* Redis rewrites its append-only file whenever it likes, for seconds: here it does not, so that runs can be compared.
- */
-static const char *const redis_arguments[] = {
-    "--appendonly", "yes", "--maxmemory-policy", "noeviction", "--auto-aof-rewrite-percentage", "0", NULL};
 
 int main(int argc, char **argv)
 {
@@ -429,7 +311,7 @@ int main(int argc, char **argv)
 
     http_global_init();
     b.events -= b.events % (4 * DOCS_A_REQUEST);
-    b.redis = redis_server_start(redis_arguments);
+    b.redis = redis_server_start(measure_redis_arguments);
     write_config(&b, b.config_path, sizeof b.config_path, "http://127.0.0.1:9", "");
     load_config(&b);
     doors(&b);

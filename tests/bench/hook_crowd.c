@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "bench/measure.h"
 
 enum { READY_MOST = 64, FILES_MOST = 65536, LOOK_MS = 100, ID_BYTES = 40 };
 
@@ -199,13 +200,6 @@ int hook_crowd_port(const struct hook_crowd *c)
     return c->port;
 }
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 struct crowd_tally hook_crowd_tally(struct hook_crowd *c, size_t first, size_t end)
 {
     double *late = xcalloc((end - first) * c->targets + 1, sizeof *late);
@@ -219,12 +213,9 @@ struct crowd_tally hook_crowd_tally(struct hook_crowd *c, size_t first, size_t e
     }
     t.other_ids = c->other_ids;
     pthread_mutex_unlock(&c->mutex);
-    qsort(late, t.distinct, sizeof *late, by_size);
-    if (t.distinct > 0) {
-        t.median_ms = late[t.distinct / 2];
-        t.p99_ms = late[t.distinct - 1 - t.distinct / 100];
-        t.most_ms = late[t.distinct - 1];
-    }
+    t.median_ms = measure_quantile(late, t.distinct, 0.5);
+    t.p99_ms = measure_quantile(late, t.distinct, 0.99);
+    t.most_ms = measure_quantile(late, t.distinct, 1);
     free(late);
     return t;
 }

@@ -5,6 +5,9 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "bench/measure.h"
+#include "notifier/append.h"
+#include "notifier/stream.h"
 
 #define START_US (INT64_C(1793491200) * US_PER_SECOND) /* 2026-11-01 */
 
@@ -72,4 +75,37 @@ void load_add_raw(struct buf *out, int64_t n)
                (long long)n, time_text(event_time(n), time), (long long)(n % 50000), (long long)(n % 40000),
                (long long)(n % 997), (long long)(n % 250), (long long)(90 + n % 40), (long long)(90 + n % 40),
                (long long)(n / 3));
+}
+
+void load_append(const struct settings *s, struct redis *r, int64_t count, int64_t distinct)
+{
+    struct append *append = append_new(s, r);
+    struct arena *arena = arena_new();
+    struct event events[LOAD_TOGETHER];
+    const struct event *list[LOAD_TOGETHER];
+    enum append_outcome outcomes[LOAD_TOGETHER];
+    struct error err;
+
+    for (int64_t n = 0; n < count; n += LOAD_TOGETHER) {
+        arena_reset(arena);
+        for (int64_t i = 0; i < LOAD_TOGETHER; i++) {
+            load_event(&events[i], n + i, distinct, arena);
+            list[i] = &events[i];
+        }
+        if (!append_events(append, list, LOAD_TOGETHER, outcomes, &err))
+            measure_failed("append", err.text);
+    }
+    arena_free(arena);
+    append_free(append);
+}
+
+bool load_is_done(struct redis *r, const char *queue, struct arena *arena)
+{
+    struct queue_state state;
+    struct error err;
+
+    arena_reset(arena);
+    if (!stream_state(r, queue, arena, &state, &err))
+        measure_failed("stream state", err.text);
+    return state.group_count == 1 && state.groups[0].waiting == 0 && state.groups[0].pending == 0;
 }

@@ -13,16 +13,10 @@
  * BATCH and waits for as many answers; it knows no Redis. "of both" is crier's rate over that of doing one after the
  * other.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,13 +24,15 @@
 #include "base/clock.h"
 #include "base/http.h"
 #include "bench/load.h"
-#include "notifier/append.h"
+#include "bench/measure.h"
+#include "bench/outcomes.h"
+#include "bench/plain_loops.h"
 #include "notifier/stream.h"
 #include "support/post_server.h"
 #include "support/scene.h"
 #include "support/usage.h"
 
-enum { BATCH = 1000, LINKS = 2, ROUNDS_MOST = 99 };
+enum { BATCH = LOAD_TOGETHER, ROUNDS_MOST = 99 };
 
 enum way { POST, OUTCOMES, EXEC, WAYS };
 
@@ -59,52 +55,6 @@ struct bench {
     struct figures crier[WAYS], read[WAYS], plain[WAYS];
 };
 
-static void die(const char *what, const char *why)
-{
-    fprintf(stderr, "bench_programs: %s: %s\n", what, why);
-    exit(1);
-}
-
-/* ------------------------------------------------------------------------------------------------- who is at the end
- */
-
-/* The value of the first member "id" of a CloudEvent as crier writes it. */
-static struct span id_of(const char *text, const char *end)
-{
-    static const char mark[] = "\"id\":\"";
-    const char *at = memmem(text, (size_t)(end - text), mark, sizeof mark - 1), *quote;
-
-    if (!at)
-        return SPAN_NONE;
-    at += sizeof mark - 1;
-    quote = memchr(at, '"', (size_t)(end - at));
-    return (struct span){at, quote ? (size_t)(quote - at) : 0};
-}
-
-static void add_outcome(struct buf *out, struct span id)
-{
-    buf_add_text(out, "{\"id\":\"");
-    buf_add(out, id.text, id.length);
-    buf_add_text(out, "\",\"outcome\":\"done\"}");
-}
-
-static void add_outcomes(const char *body, size_t length, struct buf *out)
-{
-    const char *end = body + length, *at = body;
-    struct span id;
-
-    buf_add_text(out, "{\"outcomes\":[");
-    while ((id = id_of(at, end)).length) {
-        if (at != body)
-            buf_add_char(out, ',');
-        add_outcome(out, id);
-        at = memmem(id.text, (size_t)(end - id.text), "{\"specversion\"", 14);
-        if (!at)
-            break;
-    }
-    buf_add_text(out, "]}");
-}
-
 static void on_post(void *context, const struct post_request *request, struct post_reply *reply)
 {
     struct bench *b = context;
@@ -116,134 +66,15 @@ static void on_post(void *context, const struct post_request *request, struct po
     if (b->way == POST)
         return;
     reply->status = 200;
-    add_outcomes(request->body, request->length, &reply->body);
-}
-
-/* The program: answers are written when what was read is through. */
-static int answer_lines(void)
-{
-    struct buf in = BUF_INIT, out = BUF_INIT;
-    ssize_t length;
-
-    while ((length = read(STDIN_FILENO, buf_grow(&in, 65536), 65536)) > 0) {
-        const char *at, *end;
-
-        buf_grown(&in, (size_t)length);
-        for (at = in.data; (end = memchr(at, '\n', in.length - (size_t)(at - in.data))); at = end + 1) {
-            add_outcome(&out, id_of(at, end));
-            buf_add_char(&out, '\n');
-        }
-        in.length -= (size_t)(at - in.data);
-        memmove(in.data, at, in.length);
-        for (size_t done = 0; done < out.length; done += (size_t)length)
-            if ((length = write(STDOUT_FILENO, out.data + done, out.length - done)) < 0)
-                return 1;
-        buf_reset(&out);
-    }
-    return 0;
-}
-
-/* ----------------------------------------------------------------------------------------------------- plain loops */
-
-struct link {
-    struct bench *bench;
-    struct scene *scene; /* of a loop that reads */
-    int number;
-    int64_t cpu_us;
-    pthread_t thread;
-};
-
-static int64_t thread_cpu_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * US_PER_SECOND + t.tv_nsec / 1000;
-}
-
-static void *read_plainly(void *context)
-{
-    struct link *l = context;
-    struct redis *r = settings_redis(l->scene->settings);
-    struct arena *arena = arena_new();
-    struct stream_id ids[BATCH];
-    struct batch in = {.arena = arena};
-    char consumer[20];
-    struct stream *stream;
-    struct error err;
-
-    snprintf(consumer, sizeof consumer, "plain/%d", l->number);
-    stream = stream_new(r, "q", STREAM_TAIL, "plain", consumer);
-    do {
-        arena_reset(arena);
-        if (!stream_read(stream, &in, BATCH, 0, &err))
-            die("plain read", err.text);
-        for (size_t i = 0; i < in.count; i++)
-            ids[i] = in.items[i].id;
-        if (in.count > 0 && !stream_ack(stream, ids, in.count, &err))
-            die("plain read", err.text);
-    } while (in.count > 0);
-    stream_free(stream);
-    arena_free(arena);
-    redis_free(r);
-    l->cpu_us = thread_cpu_us();
-    return NULL;
-}
-
-static void note(struct figures *f, int round, int64_t events, int64_t took_us, int64_t cpu_us)
-{
-    f->per_second[round] = (double)events * 1e6 / (double)took_us;
-    f->cpu_us[round] = (double)cpu_us / (double)events;
-}
-
-/* A plain loop over all links. */
-static void run_links(struct bench *b, struct scene *s, void *(*loop)(void *), struct figures *f, int round)
-{
-    struct link links[LINKS];
-    int64_t start_us = clock_wall_us(), cpu_us = 0;
-
-    for (int i = 0; i < LINKS; i++) {
-        links[i] = (struct link){.bench = b, .scene = s, .number = i};
-        pthread_create(&links[i].thread, NULL, loop, &links[i]);
-    }
-    for (int i = 0; i < LINKS; i++) {
-        pthread_join(links[i].thread, NULL);
-        cpu_us += links[i].cpu_us;
-    }
-    note(f, round, b->events, clock_wall_us() - start_us, cpu_us);
+    outcomes_add(request->body, request->length, &reply->body);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- crier */
 
-static void fill_stream(struct bench *b, struct scene *s)
+static void note(struct figures *f, int round, int64_t events, struct plain_cost cost)
 {
-    struct append *append = append_new(s->settings, s->redis);
-    struct event events[BATCH];
-    const struct event *list[BATCH];
-    enum append_outcome outcomes[BATCH];
-    struct error err;
-
-    for (int64_t n = 0; n < b->events; n += BATCH) {
-        arena_reset(s->arena);
-        for (int64_t i = 0; i < BATCH; i++) {
-            load_event(&events[i], n + i, b->events, s->arena);
-            list[i] = &events[i];
-        }
-        if (!append_events(append, list, BATCH, outcomes, &err))
-            die("append", err.text);
-    }
-    append_free(append);
-}
-
-static bool all_done(struct scene *s)
-{
-    struct queue_state state;
-    struct error err;
-
-    arena_reset(s->arena);
-    if (!stream_state(s->redis, "q", s->arena, &state, &err))
-        die("stream state", err.text);
-    return state.group_count == 1 && state.groups[0].waiting == 0 && state.groups[0].pending == 0;
+    f->per_second[round] = (double)events * 1e6 / (double)cost.took_us;
+    f->cpu_us[round] = (double)cost.cpu_us / (double)events;
 }
 
 /* Its start counts too. */
@@ -265,110 +96,21 @@ static void run_crier(struct bench *b, int round)
     else
         buf_printf(&ini, "type = post\nurl = %s\n", post_server_url(b->endpoint));
     s = scene_open(ini.data);
-    fill_stream(b, s);
-    run_links(b, s, read_plainly, &b->read[b->way], round);
+    load_append(s->settings, s->redis, b->events, b->events);
+    note(&b->read[b->way], round, b->events, plain_read(s->settings));
     if (!stream_forget(s->redis, "q", "plain", &err))
-        die("plain read", err.text);
+        measure_failed("plain read", err.text);
     start_us = clock_wall_us();
     serve = crier_serve_start(s->config_path);
-    while (!all_done(s))
+    while (!load_is_done(s->redis, "q", s->arena))
         nanosleep(&(struct timespec){0, 20000000}, NULL);
     used = usage_of(server_pid(serve));
-    note(f, round, b->events, clock_wall_us() - start_us, used.cpu_us);
+    note(f, round, b->events, (struct plain_cost){clock_wall_us() - start_us, used.cpu_us});
     f->peak_kib = used.peak_kib > f->peak_kib ? used.peak_kib : f->peak_kib;
     server_stop(serve);
     server_free(serve);
     scene_close(s);
     buf_release(&ini);
-}
-
-/* ----------------------------------------------------------------------------------------------------- plain loops */
-
-static void *post_plainly(void *context)
-{
-    struct link *l = context;
-    struct bench *b = l->bench;
-    struct http *http =
-        http_new(&(struct http_options){.connect_ms = 5000, .timeout_ms = 60000, .reply_most = 1 << 22});
-    struct http_reply reply = HTTP_REPLY_INIT;
-    struct error err;
-
-    for (size_t i = (size_t)l->number; i < b->body_count; i += LINKS)
-        if (!http_send(http,
-                       &(struct http_request){.method = "POST",
-                                              .url = post_server_url(b->endpoint),
-                                              .content_type = "application/cloudevents-batch+json",
-                                              .body = b->bodies[i].data,
-                                              .length = b->bodies[i].length},
-                       &reply, &err))
-            die("plain post", err.text);
-    buf_release(&reply.body);
-    http_free(http);
-    l->cpu_us = thread_cpu_us();
-    return NULL;
-}
-
-struct child {
-    pid_t pid;
-    int in, out;
-};
-
-static struct child start_child(void)
-{
-    int in[2], out[2];
-    struct child c;
-
-    if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
-        die("pipe", strerror(errno));
-    c = (struct child){fork(), in[1], out[0]};
-    if (c.pid == 0) {
-        dup2(in[0], STDIN_FILENO);
-        dup2(out[1], STDOUT_FILENO);
-        execl("/proc/self/exe", "bench_programs", "answer", (char *)NULL);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    fcntl(c.in, F_SETFL, O_NONBLOCK);
-    return c;
-}
-
-static void pipe_piece(const struct child *c, const struct buf *lines, size_t answers)
-{
-    static _Thread_local char said[65536];
-    size_t written = 0;
-
-    while (answers > 0) {
-        struct pollfd all[] = {
-            {written < lines->length ? c->in : -1, POLLOUT, 0},
-            {c->out,                               POLLIN,  0}
-        };
-        ssize_t length;
-
-        poll(all, 2, -1);
-        if (all[0].revents && (length = write(c->in, lines->data + written, lines->length - written)) > 0)
-            written += (size_t)length;
-        if (!all[1].revents)
-            continue;
-        if ((length = read(c->out, said, sizeof said)) <= 0)
-            die("plain pipe", "the program ended");
-        for (const char *at = said; (at = memchr(at, '\n', (size_t)(said + length - at))); at++)
-            answers--;
-    }
-}
-
-static void *pipe_plainly(void *context)
-{
-    struct link *l = context;
-    struct child c = start_child();
-
-    for (size_t i = (size_t)l->number; i < l->bench->body_count; i += LINKS)
-        pipe_piece(&c, &l->bench->bodies[i], BATCH);
-    close(c.in);
-    close(c.out);
-    waitpid(c.pid, NULL, 0);
-    l->cpu_us = thread_cpu_us();
-    return NULL;
 }
 
 static void write_lines(struct bench *b)
@@ -389,36 +131,23 @@ static void write_lines(struct bench *b)
 
 /* --------------------------------------------------------------------------------------------------------- report */
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(const double *all, int count)
-{
-    double sorted[ROUNDS_MOST];
-
-    memcpy(sorted, all, (size_t)count * sizeof *all);
-    qsort(sorted, (size_t)count, sizeof *sorted, by_size);
-    return sorted[count / 2];
-}
-
 static void report(struct bench *b)
 {
+    size_t rounds = (size_t)b->rounds;
+
     printf("%-10s %12s %12s %12s %8s %8s %8s %8s %9s\n", "way", "per s", "read per s", "plain per s", "of both",
            "cpu us", "read us", "plain us", "peak MiB");
     for (int way = 0; way < WAYS; way++) {
-        const struct figures *crier = &b->crier[way], *reads = &b->read[way], *plain = &b->plain[way];
+        struct figures *crier = &b->crier[way], *reads = &b->read[way], *plain = &b->plain[way];
         double ratios[ROUNDS_MOST];
 
         for (int i = 0; i < b->rounds; i++)
             ratios[i] = crier->per_second[i] * (1 / reads->per_second[i] + 1 / plain->per_second[i]);
         printf("%-10s %12.0f %12.0f %12.0f %8.2f %8.2f %8.2f %8.2f %9.1f\n", way_names[way],
-               median(crier->per_second, b->rounds), median(reads->per_second, b->rounds),
-               median(plain->per_second, b->rounds), median(ratios, b->rounds), median(crier->cpu_us, b->rounds),
-               median(reads->cpu_us, b->rounds), median(plain->cpu_us, b->rounds), (double)crier->peak_kib / 1024);
+               measure_quantile(crier->per_second, rounds, 0.5), measure_quantile(reads->per_second, rounds, 0.5),
+               measure_quantile(plain->per_second, rounds, 0.5), measure_quantile(ratios, rounds, 0.5),
+               measure_quantile(crier->cpu_us, rounds, 0.5), measure_quantile(reads->cpu_us, rounds, 0.5),
+               measure_quantile(plain->cpu_us, rounds, 0.5), (double)crier->peak_kib / 1024);
     }
 }
 
@@ -431,7 +160,9 @@ static void one_round(struct bench *b, int round)
     b->records = b->way != EXEC;
     run_crier(b, round);
     b->records = false;
-    run_links(b, NULL, b->way == EXEC ? pipe_plainly : post_plainly, &b->plain[b->way], round);
+    note(&b->plain[b->way], round, b->events,
+         b->way == EXEC ? plain_pipe(b->bodies, b->body_count)
+                        : plain_post(post_server_url(b->endpoint), b->bodies, b->body_count));
     for (size_t i = 0; i < b->body_count; i++)
         buf_release(&b->bodies[i]);
     free(b->bodies);
@@ -445,9 +176,9 @@ int main(int argc, char **argv)
     struct buf command = BUF_INIT;
 
     if (argc > 1 && strcmp(argv[1], "answer") == 0)
-        return answer_lines();
+        return outcomes_answer();
     if (length <= 0 || b.events < BATCH || b.rounds < 1 || b.rounds > ROUNDS_MOST)
-        die("usage", "bench_programs [EVENTS [ROUNDS]]");
+        measure_failed("usage", "bench_programs [EVENTS [ROUNDS]]");
     buf_printf(&command, "%.*s answer", (int)length, self);
     b.answer_command = buf_take(&command);
     b.events -= b.events % BATCH;

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/http.h"
+#include "bench/measure.h"
 #include "support/server.h"
 #include "support/usage.h"
 
@@ -35,25 +36,6 @@ struct bench {
     int number; /* of the next event */
 };
 
-static void die(const char *what, const char *why)
-{
-    fprintf(stderr, "waits: %s: %s\n", what, why);
-    exit(1);
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double quantile(double *values, size_t count, double part)
-{
-    qsort(values, count, sizeof *values, by_size);
-    return count ? values[(size_t)(part * (double)(count - 1) + 0.5)] : 0;
-}
-
 static void serve(struct bench *b, int listeners)
 {
     char path[300];
@@ -62,7 +44,7 @@ static void serve(struct bench *b, int listeners)
     snprintf(path, sizeof path, "%s/waits.ini", test_folder());
     file = fopen(path, "we");
     if (!file)
-        die(path, "cannot be written");
+        measure_failed(path, "cannot be written");
     fprintf(file,
             "[service]\nlog = warning\n[redis]\nurl = %s\n[opensearch]\nurl = %s\nprefix = %s\n"
             "[http]\nlisten = 127.0.0.1:0\nstreams = %d\nconnections = %d\n[audit]\nfile = %s/waits.ndjson\n"
@@ -82,9 +64,9 @@ static long send_to(struct bench *b, const char *method, const char *url, const 
 
     if (!http_send(b->http, &(struct http_request){.method = method, .url = url, .body = body, .length = strlen(body)},
                    &reply, &err))
-        die(url, err.text);
+        measure_failed(url, err.text);
     if (reply.status >= 300)
-        die(url, reply.body.length ? reply.body.data : "refused");
+        measure_failed(url, reply.body.length ? reply.body.data : "refused");
     buf_release(&reply.body);
     return reply.status;
 }
@@ -102,7 +84,7 @@ static double by_crier(struct bench *b, int round)
              "\"documents/%d\",\"revision\":%d,\"data\":{\"title\":\"A document that was written just now\"}}",
              round, round % 10, round + 1);
     if (send_to(b, "POST", url, body) != 200)
-        die("wait", "not done in time");
+        measure_failed("wait", "not done in time");
     return (double)(clock_wall_us() - began_us) / 1000;
 }
 
@@ -119,9 +101,9 @@ static double straight(struct bench *b, int round, const char *refresh)
 
 static void say_times(const char *what, double *ms, int rounds)
 {
-    double median = quantile(ms, (size_t)rounds, 0.5);
+    double median = measure_quantile(ms, (size_t)rounds, 0.5);
 
-    printf("%-46s p50 %7.1f ms   p99 %7.1f ms\n", what, median, quantile(ms, (size_t)rounds, 0.99));
+    printf("%-46s p50 %7.1f ms   p99 %7.1f ms\n", what, median, measure_quantile(ms, (size_t)rounds, 0.99));
 }
 
 static void bench_waits(struct bench *b, int rounds)
@@ -164,7 +146,7 @@ static int connect_listener(int port)
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
         write(fd, request, sizeof request - 1) != (ssize_t)sizeof request - 1)
-        die("a listener", "cannot connect");
+        measure_failed("a listener", "cannot connect");
     return fd;
 }
 
@@ -183,7 +165,7 @@ static void hear(struct crowd *c, int i)
     ssize_t got = read(c->ends[i].fd, bytes, sizeof bytes - 1);
 
     if (got <= 0)
-        die("a listener", "lost its connection");
+        measure_failed("a listener", "lost its connection");
     bytes[got] = '\0';
     if (i % TIMED_EACH == 0)
         time_results(c, bytes);
@@ -273,12 +255,12 @@ static void bench_listeners(struct bench *b, int listeners, int rate, int second
     due = results * listeners;
     wait_until_heard(c, greetings + due);
     after = usage_of(server_pid(b->serve));
-    median = quantile(c->delays_ms, c->timed, 0.5);
+    median = measure_quantile(c->delays_ms, c->timed, 0.5);
     printf("%4d listeners, %ld results in %.1f s: heard %ld of %ld; delay p50 %.0f ms, p99 %.0f ms; crier's processor "
            "%.1f %%, most memory %.1f MiB\n",
            listeners, results, (double)took_ms / 1000, (long)c->heard - greetings, due, median,
-           quantile(c->delays_ms, c->timed, 0.99), (double)(after.cpu_us - before.cpu_us) / (double)took_ms / 10,
-           (double)after.peak_kib / 1024);
+           measure_quantile(c->delays_ms, c->timed, 0.99),
+           (double)(after.cpu_us - before.cpu_us) / (double)took_ms / 10, (double)after.peak_kib / 1024);
     crowd_end(c);
 }
 
@@ -287,7 +269,7 @@ static int argument(char **argv, int i, int most)
     int value = argv[i] ? atoi(argv[i]) : 0;
 
     if (value < 1 || value > most)
-        die("usage", "bench_waits ROUNDS LISTENERS RATE SECONDS");
+        measure_failed("usage", "bench_waits ROUNDS LISTENERS RATE SECONDS");
     return value;
 }
 
@@ -297,7 +279,7 @@ int main(int argc, char **argv)
     int rounds, listeners, rate, seconds;
 
     if (argc != 5)
-        die("usage", "bench_waits ROUNDS LISTENERS RATE SECONDS");
+        measure_failed("usage", "bench_waits ROUNDS LISTENERS RATE SECONDS");
     rounds = argument(argv, 1, ROUNDS_MOST);
     listeners = argument(argv, 2, LISTENERS_MOST);
     rate = argument(argv, 3, 100000);

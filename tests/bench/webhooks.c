@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/http.h"
 #include "bench/hook_crowd.h"
+#include "bench/measure.h"
 #include "config/settings.h"
 #include "handlers/webhook/subscription.h"
 #include "notifier/append.h"
@@ -45,12 +46,6 @@ static void pause_until(int64_t until_us)
         nanosleep(&(struct timespec){left_us / US_PER_SECOND, left_us % US_PER_SECOND * 1000}, NULL);
 }
 
-static void die(const char *what)
-{
-    fprintf(stderr, "bench_webhooks: %s\n", what);
-    exit(1);
-}
-
 /* --------------------------------------------------------------------------------------------------------- the stage
  */
 
@@ -74,7 +69,7 @@ static void subscribe(struct bench *b, const char *host, int port, const char *e
     snprintf(url, sizeof url, "http://%s:%d/hook", host, port);
     subscription_make(&s, SIGNATURE_HMAC, b->scene->arena);
     if (!subscription_add(&(struct subscriptions){b->scene->redis, NULL, "out"}, &s, b->scene->arena, &err))
-        die(err.text);
+        measure_failed("a subscription", err.text);
 }
 
 static void open_stage(struct bench *b)
@@ -186,7 +181,7 @@ static void plain(struct bench *b)
                                                   .length = strlen(body),
                                                   .content_type = "application/cloudevents+json"},
                            &reply, &err))
-                die(err.text);
+                measure_failed(url, err.text);
         }
     seconds = (double)(clock_wall_us() - start_us) / 1e6;
     printf("%-10s %8zu %8s %6s %6s %10.0f\n", "plain", sent, "-", "-", "-", (double)sent / seconds);
