@@ -5,11 +5,8 @@
 #
 # usage: tests/bench/changes.sh [DEPENDENTS [ROUNDS [MASS]]]      10,000 9 1,000,000 where not given; MASS 0: none
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-. deploy/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/prologue.sh"
 
-need_packages libcmocka-dev
+build_targets bench_changes
 need_opensearch
-quietly cmake --preset release -DTESTS=ON
-quietly cmake --build --preset release --target bench_changes crier
 build/release/tests/bench_changes "${1:-10000}" "${2:-9}" "${3:-1000000}"

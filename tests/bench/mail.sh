@@ -3,15 +3,13 @@
 #
 # usage: tests/bench/mail.sh [MAILS [ROUNDS]]      10,000 and 5 where not given; about a minute
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-. deploy/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/prologue.sh"
 
 need_packages python3
 is_installed postfix || [ -e /usr/sbin/sendmail ] || need_packages postfix
 sink=/usr/sbin/smtp-sink
 [ -x $sink ] || fail "$sink is missing: it comes with Debian's postfix, and another mail server is installed"
-quietly cmake --preset release
-quietly cmake --build --preset release --target crier
+build_targets
 
 folder=$(fresh_folder)
 start_redis "$(fresh_folder)"
@@ -22,4 +20,4 @@ $sink "${user[@]}" "127.0.0.1:$port" 1000 >"$folder/sink.log" 2>&1 &
 at_exit_kill $!
 answers() { (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 wait_for "smtp-sink" "$folder/sink.log" answers
-python3 tests/bench/mail.py "$top/build/release/crier" "$redis_url" "$port" "$door" "${1:-10000}" "${2:-5}" "$folder"
+python3 tests/bench/mail.py "$(crier_program)" "$redis_url" "$port" "$door" "${1:-10000}" "${2:-5}" "$folder"

@@ -4,10 +4,7 @@
 #
 # usage: tests/bench/programs.sh [EVENTS [ROUNDS]]      100,000 5 where not given; about a minute
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-. deploy/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/prologue.sh"
 
-need_packages libcmocka-dev
-quietly cmake --preset release -DTESTS=ON
-quietly cmake --build --preset release --target bench_programs crier
+build_targets bench_programs
 build/release/tests/bench_programs "${1:-100000}" "${2:-5}"

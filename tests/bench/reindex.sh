@@ -4,19 +4,15 @@
 #
 # usage: tests/bench/reindex.sh [DOCUMENTS [CONNECTIONS]]      1,000,000 and 4 where not given
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-. deploy/lib/common.sh
-trap stop_all EXIT
+. "$(dirname "${BASH_SOURCE[0]}")/prologue.sh"
 
 documents=${1:-1000000}
 connections=${2:-4}
 
 need_packages python3 postgresql
+build_targets
 need_opensearch
-quietly cmake --preset release -DTESTS=ON
-quietly cmake --build --preset release --target crier
-results=$top/build/bench-reindex
-mkdir -p "$results"
+make_results bench-reindex
 
 start_redis "$(fresh_folder)"
 start_opensearch "$(fresh_folder)"

@@ -5,22 +5,17 @@
 # usage: tests/bench/statistics.sh [EVENTS [KEYS [CLICKS]]]      1,000,000 1,000,000 1,000 where not given
 # invenio-stats is measured where tests/differential/run.sh has installed it before.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-. deploy/lib/common.sh
-trap stop_all EXIT
+. "$(dirname "${BASH_SOURCE[0]}")/prologue.sh"
 
 events=${1:-1000000}
 keys=${2:-1000000}
 clicks=${3:-1000}
 
 need_packages python3
+build_targets
 need_opensearch
-quietly cmake --preset release -DTESTS=ON
-quietly cmake --build --preset release --target crier
-export CRIER_DATA=$top/deploy
-crier=$top/build/release/crier
-results=$top/build/bench-statistics
-mkdir -p "$results"
+crier=$(crier_program)
+make_results bench-statistics
 python=${XDG_CACHE_HOME:-$HOME/.cache}/crier/differential/bin/python
 [ -x "$python" ] || python=python3
 

@@ -4,11 +4,8 @@
 #
 # usage: tests/bench/waits.sh [ROUNDS [LISTENERS [RATE [SECONDS]]]]      50 200 200 10 where not given
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-. deploy/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/prologue.sh"
 
-need_packages libcmocka-dev
+build_targets bench_waits
 need_opensearch
-quietly cmake --preset release -DTESTS=ON
-quietly cmake --build --preset release --target bench_waits crier
 build/release/tests/bench_waits "${1:-50}" "${2:-200}" "${3:-200}" "${4:-10}"

@@ -4,10 +4,7 @@
 #
 # usage: tests/bench/webhooks.sh [TARGETS [RATE [SECONDS]]]      100 1,000 20 where not given; about two minutes
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-. deploy/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/prologue.sh"
 
-need_packages libcmocka-dev
-quietly cmake --preset release -DTESTS=ON
-quietly cmake --build --preset release --target bench_webhooks crier
+build_targets bench_webhooks
 build/release/tests/bench_webhooks "${1:-100}" "${2:-1000}" "${3:-20}"
