@@ -43,6 +43,9 @@ static const struct config_key keys[] = {
     {"owner_mail", CONFIG_TEXT, AT(owner_mail), "", 0, 0, NULL, mail_address_key_check,
      "data.owner_mail of crier.webhook.failing and crier.webhook.disabled, for a handler of type mail; a subscription may "
      "have its own"},
+    {"owner_mails", CONFIG_TEXT, AT(owner_mails), "", 0, 0, NULL, mail_address_patterns_check,
+     "which addresses a subscription may have as its owner_mail: patterns separated by spaces, * stands for any "
+     "characters (*@example.org); empty: any, also of people who never asked for mail"},
     CONFIG_END,
 };
 #undef AT

@@ -71,7 +71,7 @@ int webhooks_add(struct webhooks_call *w)
 
     if (!read_subscription(w, &s, &handler, &kind, &err) ||
         !(w->named.handler = webhook_serving(w->call->settings, *handler ? handler : NULL, &err)) ||
-        !subscription_check(&s, w->named.handler->own, &err))
+        !subscription_admit(&s, w->named.handler->own, &err))
         return verb_usage("webhooks", err.text);
     if (w->call->dry_run) {
         printf("would be added\n");

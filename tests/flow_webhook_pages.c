@@ -26,10 +26,11 @@ struct stage {
     char url[100];
 };
 
-static struct stage *stage_open(void)
+/* more: lines of the section of webhooks. */
+static struct stage *stage_open_with(const char *more)
 {
     struct stage *s = xcalloc(1, sizeof *s);
-    char ini[900];
+    char ini[1000];
 
     buf_init(&s->text);
     s->target = hook_server_start("127.0.0.1");
@@ -38,11 +39,16 @@ static struct stage *stage_open(void)
              "[redis]\nurl = REDIS\n[http]\nlisten = 127.0.0.1:0\naccess = tokens\n"
              "[queue changes]\nevents = record.* user.*\n"
              "[handler users]\ntype = webhook\nqueue = changes\nschedule = every 100ms\nhttp = yes\nports = %d 443\n"
-             "allow = 127.0.0.0/8\ntimeout = 10s\nconcurrency = 2\n",
-             hook_server_port(s->target));
+             "allow = 127.0.0.0/8\ntimeout = 10s\nconcurrency = 2\n%s",
+             hook_server_port(s->target), more);
     s->scene = scene_open(ini);
     s->serve = crier_serve_start(s->scene->config_path);
     return s;
+}
+
+static struct stage *stage_open(void)
+{
+    return stage_open_with("");
 }
 
 static void stage_close(struct stage *s)
@@ -245,6 +251,51 @@ static void what_is_no_subscription_is_refused_and_said(void **state)
     stage_close(s);
 }
 
+static const char told_is_bounded[] =
+    "owner_mail: an address may be told that is like one of these: *@example.org ben@partner.example";
+
+static void a_stranger_is_refused_as_who_is_told_of_trouble(void **state)
+{
+    struct stage *s = stage_open_with("owner_mails = *@example.org ben@partner.example\n");
+    char *token = make_token(s, "webhooks", NULL), body[300], *id, *out;
+    const char *words[] = {"webhooks", "--config",     s->scene->config_path, "add",
+                           s->url,     "--owner-mail", "eve@partner.example", NULL};
+
+    (void)state;
+    snprintf(body, sizeof body, "{\"url\":\"%s\",\"owner_mail\":\"eve@partner.example\"}", s->url);
+    expect(s, 400, token, "POST", "/webhooks", body);
+    assert_non_null(strstr(s->text.data, told_is_bounded));
+    assert_int_equal(crier_run(&out, words), 2);
+    assert_non_null(strstr(out, told_is_bounded));
+    free(out);
+    id = subscribe(s, token, ",\"owner_mail\":\"Ada@Example.org\"");
+    free(id);
+    id = subscribe(s, token, "");
+    free(id);
+    free(token);
+    stage_close(s);
+}
+
+/* What was made before the section bounded it still gets its events; of trouble the section's own address is told. */
+static void a_stranger_who_was_named_before_is_told_no_more(void **state)
+{
+    struct stage *s = stage_open_with("owner_mail = ops@example.org\nowner_mails = *@example.org\n");
+    char *token = make_token(s, "webhooks", NULL), *id = subscribe(s, token, ""), *mail;
+
+    (void)state;
+    scene_redis(s->scene, "HSET crier:{webhooks}:subscription:%s owner_mail eve@partner.example", id);
+    scene_redis(s->scene, "INCR crier:{webhooks}:subscriptions-version:users");
+    expect(s, 200, token, "GET", path_of(id, ""), NULL);
+    mail = member(s, "owner_mail");
+    assert_string_equal(mail, "ops@example.org");
+    emit(s, "record.published", "e1");
+    hook_server_await(s->target, 1);
+    free(mail);
+    free(id);
+    free(token);
+    stage_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +305,8 @@ int main(void)
         cmocka_unit_test(a_subscription_gets_no_more_than_its_maker_may_see),
         cmocka_unit_test(a_secret_is_shown_once_and_the_path_never),
         cmocka_unit_test(what_is_no_subscription_is_refused_and_said),
+        cmocka_unit_test(a_stranger_is_refused_as_who_is_told_of_trouble),
+        cmocka_unit_test(a_stranger_who_was_named_before_is_told_no_more),
     };
 
     http_global_init();

@@ -184,6 +184,35 @@ static void ordinary_addresses_are_taken(void **state)
     assert_false(mailbox_read("x <j@example.org", &box, &err));
 }
 
+static void patterns_say_which_addresses_may_be_told(void **state)
+{
+    static const char patterns[] = "*@example.org ada+*@Uni.example  *@*.archive.example";
+    static const char *const allowed[] = {"a@example.org", "A.B@EXAMPLE.ORG", "ada+x@uni.example", "ada+@uni.example",
+                                          "b@x.y.archive.example"};
+    static const char *const others[] = {"a@example.org.evil.example",
+                                         "a@sub.example.org",
+                                         "a@xexample.org",
+                                         "ada@uni.example",
+                                         "eve@uni.example",
+                                         "b@archive.example",
+                                         "@example.org.x",
+                                         ""};
+    static const char *const wrong[] = {"*", "example.org", "@example.org", "*@*@*", "*@exa mple", "a@b\"c", "*@.org"};
+    struct error err;
+
+    (void)state;
+    assert_true(mail_address_patterns_check(patterns, &err));
+    for (size_t i = 0; i < ARRAY_LENGTH(allowed); i++)
+        if (!mail_address_matches(patterns, span_of(allowed[i])))
+            fail_msg("%s is not allowed", allowed[i]);
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+        if (mail_address_matches(patterns, span_of(others[i])))
+            fail_msg("%s is allowed", others[i]);
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++)
+        if (mail_address_patterns_check(wrong[i], &err))
+            fail_msg("%s is a pattern", wrong[i]);
+}
+
 /* ---------------------------------------------------------------------------------------------------------- body */
 
 static void a_body_is_quoted_so_that_no_byte_of_it_can_end_it(void **state)
@@ -283,6 +312,7 @@ int main(void)
         cmocka_unit_test(no_value_of_a_subject_adds_a_header),
         cmocka_unit_test(no_value_of_an_address_adds_a_header_or_a_recipient),
         cmocka_unit_test(ordinary_addresses_are_taken),
+        cmocka_unit_test(patterns_say_which_addresses_may_be_told),
         cmocka_unit_test(a_body_is_quoted_so_that_no_byte_of_it_can_end_it),
         cmocka_unit_test(a_subject_that_is_not_ascii_or_long_is_encoded_by_whole_characters),
         cmocka_unit_test(what_is_not_utf8_or_holds_nul_is_refused),

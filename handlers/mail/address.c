@@ -1,5 +1,6 @@
 #include "handlers/mail/address.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,5 +93,77 @@ bool mail_address_key_check(const char *address, struct error *err)
     if (mail_address_check(span_of(address), err))
         return true;
     err->kind = ERROR_CONFIG;
+    return false;
+}
+
+/* ---------------------------------------------------------------------------------------------------- patterns */
+
+/* Each '*' could be a letter. */
+static bool is_pattern(const char *text, size_t length)
+{
+    char tried[MAIL_ADDRESS_BYTES];
+    struct error ignored;
+
+    if (length >= sizeof tried)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        tried[i] = text[i] == '*' ? 'a' : text[i];
+    return mail_address_check((struct span){tried, length}, &ignored);
+}
+
+bool mail_address_patterns_check(const char *patterns, struct error *err)
+{
+    const char *word;
+    size_t length;
+
+    while (text_word(&patterns, &word, &length))
+        if (!is_pattern(word, length))
+            return error_set(
+                err, ERROR_CONFIG,
+                "\"%.*s\" is no pattern of a mail address: *@example.org, where * stands for any characters",
+                (int)(length < 100 ? length : 100), word);
+    return true;
+}
+
+static bool same_letter(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/* As with file globs, only the last '*' has to be tried with more characters. The '@' of the one is that of the other.
+ */
+static bool matches(struct span pattern, struct span address)
+{
+    size_t p = 0, a = 0, behind_star = 0, retry = 0;
+    bool star = false;
+
+    while (a < address.length) {
+        if (p < pattern.length && pattern.text[p] == '*') {
+            star = true;
+            behind_star = ++p;
+            retry = a;
+        } else if (p < pattern.length && same_letter(pattern.text[p], address.text[a])) {
+            p++;
+            a++;
+        } else if (star) {
+            p = behind_star;
+            a = ++retry;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.length && pattern.text[p] == '*')
+        p++;
+    return p == pattern.length;
+}
+
+bool mail_address_matches(const char *patterns, struct span address)
+{
+    const char *word;
+    size_t length;
+
+    while (text_word(&patterns, &word, &length))
+        if (matches((struct span){word, length}, address))
+            return true;
     return false;
 }

@@ -27,4 +27,11 @@ bool mailbox_read(const char *text, struct mailbox *out, struct error *err) must
 bool mailbox_check(const char *text, struct error *err);
 bool mail_address_key_check(const char *address, struct error *err);
 
+/*
+ * Patterns of addresses separated by white space: in each half of LOCAL@DOMAIN "*" stands for any characters, also
+ * none. Letters are compared without regard to case.
+ */
+bool mail_address_patterns_check(const char *patterns, struct error *err); /* for configuration rows */
+bool mail_address_matches(const char *patterns, struct span address);
+
 #endif

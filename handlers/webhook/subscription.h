@@ -55,7 +55,14 @@ struct subscriptions {
 bool subscription_check(const struct subscription *s, const struct webhook_options *limits,
                         struct error *err) must_check;
 
-/* The options of the section that serves it, with its own in their place; in the arena. */
+/* The same for one that is made now: whom it tells of trouble is bounded, too. What was made before goes on. */
+bool subscription_admit(const struct subscription *s, const struct webhook_options *limits,
+                        struct error *err) must_check;
+
+/*
+ * The options of the section that serves it, with its own in their place, but for an owner_mail that the section does
+ * not allow (any more); in the arena.
+ */
 struct webhook_options subscription_options(const struct subscription *s, const struct webhook_options *section,
                                             struct arena *arena);
 

@@ -101,6 +101,20 @@ bool subscription_check(const struct subscription *s, const struct webhook_optio
            named(!*s->secret || signature_signing_check(s->secret, err), "secret", err);
 }
 
+static bool may_be_told(const struct subscription *s, const struct webhook_options *limits)
+{
+    return !*limits->owner_mails || mail_address_matches(limits->owner_mails, span_of(s->owner_mail));
+}
+
+bool subscription_admit(const struct subscription *s, const struct webhook_options *limits, struct error *err)
+{
+    if (!subscription_check(s, limits, err))
+        return false;
+    return !*s->owner_mail || may_be_told(s, limits) ||
+           error_set(err, ERROR_INPUT, "owner_mail: an address may be told that is like one of these: %.150s%s",
+                     limits->owner_mails, strlen(limits->owner_mails) > 150 ? "..." : "");
+}
+
 struct webhook_options subscription_options(const struct subscription *s, const struct webhook_options *section,
                                             struct arena *arena)
 {
@@ -110,7 +124,7 @@ struct webhook_options subscription_options(const struct subscription *s, const 
     o.secret = arena_text(arena, s->secret);
     o.condition = arena_text(arena, s->condition);
     o.headers = arena_text(arena, s->headers);
-    if (*s->owner_mail)
+    if (*s->owner_mail && may_be_told(s, section))
         o.owner_mail = arena_text(arena, s->owner_mail);
     o.payload = strcmp(s->payload, "thin") == 0 ? PAYLOAD_THIN : PAYLOAD_CLOUDEVENTS;
     return o;

@@ -140,7 +140,7 @@ static bool read_new(struct webhook_visit *v, struct subscription *s, struct wis
     s->owner_id = c->id;
     if (!*s->owner)
         s->owner = c->name;
-    return subscription_check(s, v->named.handler->own, &v->err) && has_room(v);
+    return subscription_admit(s, v->named.handler->own, &v->err) && has_room(v);
 }
 
 static struct subscriptions served(const struct webhook_visit *v)

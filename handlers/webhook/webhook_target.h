@@ -18,7 +18,7 @@
 enum webhook_payload { PAYLOAD_CLOUDEVENTS, PAYLOAD_THIN };
 
 struct webhook_options {
-    char *url, *secret, *condition, *headers, *ports, *allow, *ca_file, *owner_mail;
+    char *url, *secret, *condition, *headers, *ports, *allow, *ca_file, *owner_mail, *owner_mails;
     int payload; /* enum webhook_payload */
     int64_t timeout_ms, concurrency, largest_bytes, backlog;
     bool http;
