@@ -22,7 +22,7 @@
 
 enum {
     ASKED = 5000,
-    ANSWER_BYTES_LEAST = 1000,
+    ALL_BYTES_LEAST = ASKED * 1000,
     HARDLY = 40, /* bytes a millisecond: enough for libmicrohttpd to write now and then */
     WELL = 400,  /* [http] rate is between them */
     ENDED_WITHIN_MS = 60000,
@@ -144,12 +144,12 @@ static void who_reads_too_slowly_is_ended_and_who_reads_well_is_not(void **state
         if (clock_monotonic_ms() > until_ms)
             fail_msg("it is not ended, after %lld bytes", (long long)hardly.bytes);
         read_on(&hardly);
-        assert_true(read_on(&well));
+        assert_true(read_on(&well) || well.bytes >= ALL_BYTES_LEAST); /* it may have had all, and be idle since */
         pause_ms(5);
     }
     print_message("ended after %lld ms and %lld bytes\n", (long long)(clock_monotonic_ms() - hardly.since_ms),
                   (long long)hardly.bytes);
-    while (well.bytes < ASKED * ANSWER_BYTES_LEAST) { /* all of it comes to who goes on */
+    while (well.bytes < ALL_BYTES_LEAST) { /* all of it comes to who goes on */
         if (!read_on(&well))
             fail_msg("who reads well is ended after %lld bytes", (long long)well.bytes);
         pause_ms(5);

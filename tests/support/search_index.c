@@ -12,9 +12,16 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "indexer/client.h"
+#include "support/pause.h"
 #include "support/scene.h"
 
-/* Shards of an index that was just made are not there for a moment: 503, which passes. */
+static bool is_busy(long status)
+{
+    return status == 503 || status == 429;
+}
+
+/* Shards of an index that was just made are not there for a moment: 503. A server that tests share may be short of
+   memory: 429. Both pass. */
 static const struct http_reply *ask_patiently(struct client *c, const char *method, const char *path, const char *body)
 {
     const char *type = body && strstr(path, "_bulk") ? "application/x-ndjson" : "application/json";
@@ -22,10 +29,13 @@ static const struct http_reply *ask_patiently(struct client *c, const char *meth
     const struct http_reply *reply;
     struct error err;
 
-    do
+    for (;;) {
         if (!client_send(c, method, path, type, body, body ? strlen(body) : 0, &reply, &err))
             fail_msg("%s %s: %s", method, path, err.text);
-    while (reply->status == 503 && clock_monotonic_ms() < until_ms);
+        if (!is_busy(reply->status) || clock_monotonic_ms() > until_ms)
+            break;
+        pause_ms(20);
+    }
     if (reply->status >= 300)
         fail_msg("%s %s: %s", method, path, reply->body.data);
     return reply;
