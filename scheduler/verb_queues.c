@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/listing.h"
 #include "notifier/stream.h"
-#include "scheduler/backlog.h"
+#include "scheduler/handler_load.h"
 #include "scheduler/queues_forget.h"
 #include "scheduler/verbs.h"
 
@@ -51,19 +51,19 @@ static bool fill_handlers(struct listing *l, const struct settings *s, struct re
 {
     for (size_t i = 0; i < s->handler_count; i++) {
         const struct handler_settings *hs = &s->handlers[i];
-        struct backlog b;
+        struct handler_load load;
 
-        if (!backlog_read(s, hs, r, arena, &b, err))
+        if (!handler_load_read(s, hs, r, arena, &load, err))
             return false;
         listing_text(l, hs->name);
         listing_text(l, hs->type);
         listing_text(l, hs->queue);
         listing_text(l, hs->schedule);
-        listing_int(l, b.waiting);
-        listing_int(l, b.pending);
-        listing_int(l, b.oldest_seconds);
-        listing_int(l, b.consumers);
-        listing_int(l, b.later);
+        listing_int(l, load.waiting);
+        listing_int(l, load.pending);
+        listing_int(l, load.oldest_seconds);
+        listing_int(l, load.consumers);
+        listing_int(l, load.later);
     }
     return true;
 }

@@ -13,7 +13,7 @@
 #include "notifier/guard.h"
 #include "notifier/outbox/outbox_report.h"
 #include "notifier/stream.h"
-#include "scheduler/backlog.h"
+#include "scheduler/handler_load.h"
 #include "scheduler/verbs.h"
 
 struct status {
@@ -36,19 +36,19 @@ static bool sum_up(const struct settings *s, struct redis *r, struct arena *aren
         status->dead += state.dead;
     }
     for (size_t i = 0; i < s->handler_count; i++) {
-        struct backlog b;
+        struct handler_load load;
 
-        if (!backlog_read(s, &s->handlers[i], r, arena, &b, err))
+        if (!handler_load_read(s, &s->handlers[i], r, arena, &load, err))
             return false;
         if (s->handlers[i].kind->traits & KIND_CLOCK) {
-            status->marked += b.waiting;
+            status->marked += load.waiting;
             continue;
         }
-        status->later += b.later;
-        status->waiting += b.waiting;
-        status->pending += b.pending;
-        if (b.oldest_seconds > status->oldest_seconds)
-            status->oldest_seconds = b.oldest_seconds;
+        status->later += load.later;
+        status->waiting += load.waiting;
+        status->pending += load.pending;
+        if (load.oldest_seconds > status->oldest_seconds)
+            status->oldest_seconds = load.oldest_seconds;
     }
     return true;
 }

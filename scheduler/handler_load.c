@@ -1,4 +1,4 @@
-#include "scheduler/backlog.h"
+#include "scheduler/handler_load.h"
 
 #include "handlers/dirty.h"
 #include "handlers/handler.h"
@@ -27,7 +27,7 @@ static const struct group_state *find_group(const struct queue_state *state, con
     return NULL;
 }
 
-static void take_group(const struct queue_state *state, const char *name, struct backlog *out)
+static void take_group(const struct queue_state *state, const char *name, struct handler_load *out)
 {
     const struct group_state *g = find_group(state, name);
 
@@ -41,13 +41,13 @@ static void take_group(const struct queue_state *state, const char *name, struct
     out->consumers = g->consumers;
 }
 
-bool backlog_read(const struct settings *s, const struct handler_settings *hs, struct redis *r, struct arena *arena,
-                  struct backlog *out, struct error *err)
+bool handler_load_read(const struct settings *s, const struct handler_settings *hs, struct redis *r,
+                       struct arena *arena, struct handler_load *out, struct error *err)
 {
     const struct handler_type *type = handler_type_find(hs->type);
     struct queue_state state;
 
-    *out = (struct backlog){0};
+    *out = (struct handler_load){0};
     if (hs->kind->traits & KIND_CLOCK)
         return count_marks(s, hs, r, &out->waiting, err);
     if (!stream_state(r, hs->queue, arena, &state, err))
