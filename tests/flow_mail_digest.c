@@ -34,7 +34,8 @@ static void the_events_of_a_day_come_as_one_mail_at_its_hour(void **state)
     digest_emit(&s, "b", "{\"to\":\"D@example.org\",\"name\":\"B\"}");
     digest_emit(&s, "a", "{\"to\":\"D@example.org\",\"name\":\"A <b>\"}"); /* again */
     json_decref(mail_server_await(s.server, 1));                           /* to who wants it at once */
-    clock_ahead_by(18 * (DAY / 24));                                       /* six in the morning */
+    digest_await_attempts(&s, 1);    /* one that is not noted by the time that its claim ends is sent again */
+    clock_ahead_by(18 * (DAY / 24)); /* six in the morning */
     pause_ms(700);
     assert_int_equal(digest_due(&s), 1);
     clock_ahead_by(2 * (DAY / 24));
@@ -223,7 +224,7 @@ static void let_digests_wait(struct scene *scene, int count)
 static void where_too_many_digests_wait_only_events_for_others_wait(void **state)
 {
     struct digest_stage s = digest_stage_open("");
-    int64_t until_ms = clock_monotonic_ms() + 60000;
+    int64_t until_ms;
     size_t count;
     json_t *all;
 
@@ -233,11 +234,13 @@ static void where_too_many_digests_wait_only_events_for_others_wait(void **state
     digest_emit(&s, "a", "{\"to\":[\"d@example.org\",\"v@example.org\"],\"name\":\"A\"}");
     digest_emit(&s, "b", "{\"to\":\"w@example.org\",\"name\":\"B\"}");
     json_decref(mail_server_await(s.server, 2));
+    digest_await_attempts(&s, 2);
     assert_int_equal(digest_due(&s), MAIL_DIGESTS_MOST);
     assert_int_equal(scene_redis(s.scene, "XPENDING crier:{q}:stream mails")->items[0].integer, 1);
     digest_dead_letters(&s, &count);
     assert_int_equal(count, 0);
     scene_redis(s.scene, "DEL crier:{mail}:digests:mails");
+    until_ms = clock_monotonic_ms() + 60000;
     while (digest_due(&s) == 0) {
         assert_true(clock_monotonic_ms() < until_ms);
         digest_pass(&s);

@@ -147,15 +147,6 @@ static void expect_mail(const struct stage *s, const struct postfix_mails *all, 
     free(wanted);
 }
 
-static size_t count_in(const char *text, const char *word)
-{
-    size_t count = 0;
-
-    for (; (text = strstr(text, word)); text += strlen(word))
-        count++;
-    return count;
-}
-
 /* Each case has its mail and nobody else has any; nobody else was named to the server, either. */
 static void expect_all(struct stage *s)
 {
@@ -172,12 +163,12 @@ static void expect_all(struct stage *s)
     assert_int_equal(all.count, s->count);
     for (size_t i = 0; i < s->count; i++)
         expect_mail(s, &all, i);
-    log = postfix_server_log(s->postfix);
-    assert_int_equal(count_in(log, "]: MAIL FROM:"), s->count);
-    assert_int_equal(count_in(log, "]: MAIL FROM:<bounces@example.org>"), s->count);
-    assert_int_equal(count_in(log, "]: RCPT TO:"), s->count);
-    assert_int_equal(count_in(log, "]: RCPT TO:<case-"), s->count);
-    assert_int_equal(count_in(log, "]: DATA"), s->count);
+    log = postfix_server_await_log(s->postfix, "]: DATA", s->count);
+    assert_int_equal(postfix_log_count(log, "]: MAIL FROM:"), s->count);
+    assert_int_equal(postfix_log_count(log, "]: MAIL FROM:<bounces@example.org>"), s->count);
+    assert_int_equal(postfix_log_count(log, "]: RCPT TO:"), s->count);
+    assert_int_equal(postfix_log_count(log, "]: RCPT TO:<case-"), s->count);
+    assert_int_equal(postfix_log_count(log, "]: DATA"), s->count);
     free(log);
     if (!dead_list(s->mail->scene->redis, "q", NULL, MOST, s->mail->scene->arena, &letters, &count, &err))
         fail_msg("%s", err.text);

@@ -314,7 +314,7 @@ char *postfix_mail_header(const struct postfix_mail *m, const char *name)
     return buf_take(&value);
 }
 
-char *postfix_server_log(const struct server *s)
+static char *log_text(const struct server *s)
 {
     struct buf text = BUF_INIT;
     struct error err;
@@ -324,4 +324,29 @@ char *postfix_server_log(const struct server *s)
     if (!file_read(path, FILE_BYTES_MOST, &text, &err))
         fail_msg("%s", err.text);
     return buf_take(&text);
+}
+
+size_t postfix_log_count(const char *log, const char *word)
+{
+    size_t count = 0;
+
+    for (; (log = strstr(log, word)); log += strlen(word))
+        count++;
+    return count;
+}
+
+char *postfix_server_await_log(const struct server *s, const char *word, size_t count)
+{
+    int64_t until_ms = clock_monotonic_ms() + AWAIT_MS;
+
+    for (;;) {
+        char *log = log_text(s);
+
+        if (postfix_log_count(log, word) >= count)
+            return log;
+        if (clock_monotonic_ms() > until_ms)
+            server_fail(s, "does not log what it did");
+        free(log);
+        pause_ms(20);
+    }
 }

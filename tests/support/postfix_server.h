@@ -47,7 +47,8 @@ const struct postfix_mail *postfix_mail_to(const struct postfix_mails *m, const 
 /* The value of its first header field of that name with its lines unfolded; yours to free. "": there is none. */
 char *postfix_mail_header(const struct postfix_mail *m, const char *name);
 
-/* All that it logged; yours to free. */
-char *postfix_server_log(const struct server *s);
+/* All that it logged, once a word stands in it so often: a mail may have arrived before it. Yours to free. */
+char *postfix_server_await_log(const struct server *s, const char *word, size_t count);
+size_t postfix_log_count(const char *log, const char *word);
 
 #endif
