@@ -279,13 +279,13 @@ static void check_gone(int pid)
 
 static void one_that_ignores_its_end_is_ended_with_its_children_at_the_deadline(void **state)
 {
-    struct stage *st = open_stage("timeout = 4s\n", "trap '' TERM\nsleep 600 & echo \"$$ $!\" >NOTES\nsleep 600");
+    struct stage *st = open_stage("timeout = 10s\n", "trap '' TERM\nsleep 600 & echo \"$$ $!\" >NOTES\nsleep 600");
     int parent = 0, child = 0;
     FILE *file;
 
     (void)state;
     work_until_it_fails(st);
-    assert_non_null(strstr(st->o.why, "the program gave no outcome for 4000 ms"));
+    assert_non_null(strstr(st->o.why, "the program gave no outcome for 10000 ms"));
     file = fopen(st->notes, "re");
     assert_non_null(file);
     assert_int_equal(fscanf(file, "%d %d", &parent, &child), 2);
