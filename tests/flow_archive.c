@@ -272,6 +272,12 @@ static void a_folder_that_holds_another_export_is_left_alone(void **state)
     assert_int_equal(export_all(s, "holds a whole export already"), 1);
 }
 
+/* When the next kill comes: also where the machine is slow, before the test's own time is over. */
+static int later(int ms)
+{
+    return ms + 35 + ms / 16;
+}
+
 /* A kill may come when all is written and the program only has to say so. */
 static bool is_exported(void)
 {
@@ -283,20 +289,39 @@ static bool is_exported(void)
     return whole;
 }
 
-static void killed_at_any_moment_export_and_import_go_on_to_the_same_end(void **state)
+/* The number of kills. */
+static int export_killed(struct scene *s)
 {
     static const char *const export[] = {"statistics", "export", "--out", folder, NULL};
-    static const char *const import[] = {"statistics", "import", "--in", folder, NULL};
-    struct scene *s = *state;
-    struct dumps before = dump_all(s);
     int kills = 0;
 
-    for (int ms = 60; past_crier_killed(s, ms, export) && !is_exported(); ms += 35)
+    for (int ms = 60; past_crier_killed(s, ms, export) && !is_exported(); ms = later(ms))
         kills++;
     assert_true(is_exported());
+    return kills;
+}
+
+static int import_killed(struct scene *s)
+{
+    static const char *const import[] = {"statistics", "import", "--in", folder, NULL};
+    int kills = 0;
+
     past_lose(s);
-    for (int ms = 60; past_crier_killed(s, ms, import); ms += 35)
+    for (int ms = 60; past_crier_killed(s, ms, import); ms = later(ms))
         kills++;
+    return kills;
+}
+
+/* On a busy machine all may be done before the first kill: then once more from the beginning. */
+static void killed_at_any_moment_export_and_import_go_on_to_the_same_end(void **state)
+{
+    enum { TIMES_MOST = 20 };
+    struct scene *s = *state;
+    struct dumps before = dump_all(s);
+    int kills = export_killed(s) + import_killed(s);
+
+    for (int i = 0; i < TIMES_MOST && kills < 4; i++)
+        kills += import_killed(s);
     assert_true(kills >= 4);
     compare_and_free(before, dump_all(s));
     assert_int_equal(past_crier(s, "views-agg", (const char *const[]){"aggregations", "verify", NULL}), 0);

@@ -153,30 +153,45 @@ static void a_seal_tells_how_many_events_of_which_time_it_holds(void **state)
     assert_int_equal(seal.last_us, 1795168805000000);
 }
 
-static void killed_at_any_moment_sealing_goes_on_to_one_whole_file(void **state)
+/* How many kills it took until the file was sealed, each later than the one before. */
+static int kill_until_sealed(const struct archive_keeping *k)
 {
-    enum { LINES = 60000 };
-    struct archive_keeping k = keeping(true, 0);
-    struct buf lines = BUF_INIT;
     int kills = 0, status = -1;
-    char *after;
 
-    archive_some(*state, 0);
-    for (int i = 0; i < LINES; i++)
-        buf_printf(&lines, "{\"specversion\":\"1.0\",\"id\":\"%d\",\"time\":\"2026-11-20T10:00:00Z\",\"x\":%d}\n", i,
-                   i * 7919);
-    archive_append_text(archive_paths.open, lines.data);
     for (int ms = 5; access(archive_paths.open, F_OK) == 0; ms += 25) {
         pid_t child = fork_bound();
 
         if (child == 0) {
-            keep(&k, 2);
+            keep(k, 2);
             _exit(0);
         }
         pause_ms(ms);
         kill(child, SIGKILL);
         waitpid(child, &status, 0);
         kills += WIFSIGNALED(status);
+    }
+    return kills;
+}
+
+/* On a busy machine all may be done before the first kill: then once more from the beginning. */
+static void killed_at_any_moment_sealing_goes_on_to_one_whole_file(void **state)
+{
+    enum { LINES = 60000, TIMES_MOST = 20 };
+    struct archive_keeping k = keeping(true, 0);
+    struct buf lines = BUF_INIT;
+    char digest[600], *after;
+    int kills = 0;
+
+    archive_some(*state, 0);
+    snprintf(digest, sizeof digest, "%s.sha256", archive_paths.sealed);
+    for (int i = 0; i < LINES; i++)
+        buf_printf(&lines, "{\"specversion\":\"1.0\",\"id\":\"%d\",\"time\":\"2026-11-20T10:00:00Z\",\"x\":%d}\n", i,
+                   i * 7919);
+    for (int i = 0; i < TIMES_MOST && kills < 3; i++) {
+        unlink(archive_paths.sealed);
+        unlink(digest);
+        archive_append_text(archive_paths.open, lines.data);
+        kills = kill_until_sealed(&k);
     }
     assert_true(kills >= 3);
     keep(&k, 2);
