@@ -16,6 +16,7 @@
 #include "base/http.h"
 #include "support/click_stage.h"
 #include "support/server.h"
+#include "support/work.h"
 
 /* Visitors at records, with gaps of around thirty seconds; many in one instant, some on the border. */
 static void add_random(struct click_stage *st, int visitors, int records, int clicks)
@@ -151,6 +152,7 @@ static void killed_at_any_moment_it_counts_the_same(void **state)
         sent += count;
         nanosleep(&(struct timespec){0, click_stage_below(st, 60) * 1000000}, NULL);
         if (kill < KILLS) {
+            work_survives(st->scene, "statistics", "views");
             server_kill(first);
             server_restart(first);
         }
