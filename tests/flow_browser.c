@@ -18,6 +18,7 @@
 #include "support/browser.h"
 #include "support/post_server.h"
 #include "support/scene.h"
+#include "support/serve_client.h"
 #include "support/work.h"
 
 enum { PATIENCE_MS = 60000, IDS_MOST = 1000, ID_ROOM = 48 };
@@ -369,6 +370,7 @@ static void a_page_listens_with_its_token_by_fetch(void **state)
     struct site *site = &s->listed;
     char *token = token_to_read(s);
 
+    serve_await_token(s->serve, token);
     browse(s, site, by_fetch, token);
     until(s, site, has_opened, 1, "a page with a token");
     emit(s, 0, 3, "op-1");

@@ -23,6 +23,7 @@
 #include "support/past.h"
 #include "support/process.h"
 #include "support/search_index.h"
+#include "support/serve_client.h"
 
 enum { WORDS_MOST = 24, PATIENCE_MS = 60000, USERS = 3, THINGS = 200 };
 
@@ -270,12 +271,22 @@ void service_stage_serve(struct service_stage *s)
         s->serve = crier_serve_start(s->scene->config_path);
 }
 
+/* It answers before it has read the tokens. */
+static void await_tokens(struct service_stage *s)
+{
+    if (s->tokens_known)
+        return;
+    serve_await_token(s->serve, s->token);
+    s->tokens_known = true;
+}
+
 void service_stage_halt(struct service_stage *s)
 {
     if (s->serve)
         server_stop(s->serve);
     server_free(s->serve);
     s->serve = NULL;
+    s->tokens_known = false;
 }
 
 const char *service_stage_ask(struct service_stage *s, const char *method, const char *path, const char *body,
@@ -287,6 +298,7 @@ const char *service_stage_ask(struct service_stage *s, const char *method, const
     struct http_reply reply = HTTP_REPLY_INIT;
     struct error err;
 
+    await_tokens(s);
     if (!http_send(http,
                    &(struct http_request){.method = method,
                                           .url = url,

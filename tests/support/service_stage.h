@@ -6,6 +6,7 @@
 #define TESTS_SUPPORT_SERVICE_STAGE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "support/hook_server.h"
@@ -20,6 +21,7 @@ struct service_stage {
     struct postgres *link;       /* the platform's */
     struct report_stage *report; /* with a Redis and a configuration of its own */
     struct server *serve;        /* NULL: not running */
+    bool tokens_known;           /* to it */
     char subscription[40], token[100], token_id[40];
 };
 
