@@ -199,7 +199,7 @@ static void one_change_reaches_its_thousand_dependents_soon(void **state)
     serve = crier_serve_start(s->config_path);
     start_ms = clock_monotonic_ms();
     scene_append(s, &e, 1);
-    while (!done && clock_monotonic_ms() - start_ms < 20000) {
+    while (!done && clock_monotonic_ms() - start_ms < 60000) {
         free(documents);
         documents = index_dump(s->settings, "members");
         done = denormalize_occurrences(documents, "User 1 at 2") == 1000;

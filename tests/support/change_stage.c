@@ -19,9 +19,9 @@
 #include "support/search_index.h"
 #include "support/work.h"
 
-enum { POLL_MS = 20 };
+enum { PATIENCE_MS = 60000, POLL_MS = 20 };
 
-static const char servers[] = "[redis]\nurl = REDIS\n[opensearch]\nurl = %s\nprefix = PREFIX\ntimeout = 10s\n"
+static const char servers[] = "[redis]\nurl = REDIS\n[opensearch]\nurl = %s\nprefix = PREFIX\ntimeout = 30s\n"
                               "[http]\nlisten = 127.0.0.1:0\n%s";
 
 /* ------------------------------------------------------------------------------------------------- the stage */
@@ -258,6 +258,17 @@ int64_t change_open_events(struct change_stage *st, const char *queue, const cha
             return reply_field(group, "pending")->integer + lag->integer;
     }
     return -1;
+}
+
+void change_until_open(struct change_stage *st, const char *queue, const char *handler, int64_t wanted)
+{
+    int64_t until_ms = clock_monotonic_ms() + PATIENCE_MS, now;
+
+    while ((now = change_open_events(st, queue, handler)) != wanted) {
+        if (clock_monotonic_ms() > until_ms)
+            fail_msg("%s has %lld events open, not %lld", handler, (long long)now, (long long)wanted);
+        usleep(POLL_MS * 1000);
+    }
 }
 
 int64_t change_dead(struct change_stage *st, const char *queue)

@@ -63,6 +63,8 @@ void change_serve_kill(struct change_stage *st);
 
 /* Events of a queue that were not acknowledged by a handler: delivered and pending, or not delivered yet. */
 int64_t change_open_events(struct change_stage *st, const char *queue, const char *handler);
+/* Waits until there are so many; what is written is acknowledged a moment later. */
+void change_until_open(struct change_stage *st, const char *queue, const char *handler, int64_t wanted);
 int64_t change_dead(struct change_stage *st, const char *queue);
 /* The one dead letter's field ("reason", "subject"); fails the test where there is another number of them. */
 const char *change_dead_field(struct change_stage *st, const char *queue, const char *field);
