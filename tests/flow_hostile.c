@@ -23,7 +23,7 @@
 #include "support/usage.h"
 
 enum {
-    WAIT_S = 20, /* for an answer: a machine under load, with sanitizers */
+    WAIT_S = 60, /* for an answer: a machine under load, with sanitizers */
     REPLY_BYTES = 8192,
     CONNECTIONS = 400, /* [http] connections, below */
     CUT_OFF = 0,       /* instead of a status: closed without an answer */
@@ -37,7 +37,7 @@ enum {
 };
 
 static const char ini[] = "[redis]\nurl = REDIS\n[opensearch]\nurl = SEARCH\nprefix = PREFIX\n"
-                          "[http]\nlisten = 127.0.0.1:0\nevent = 2MiB\nbatch = 4MiB\nconnections = 400\nidle = 2s\n"
+                          "[http]\nlisten = 127.0.0.1:0\nevent = 2MiB\nbatch = 4MiB\nconnections = 400\nidle = 10s\n"
                           "[queue q]\nevents = user.*\n"
                           "[handler trail]\ntype = audit\nqueue = q\nschedule = every 100ms\n";
 
@@ -398,7 +398,7 @@ static void senders_that_stop_halfway_hold_nobody_up_and_are_sent_away(void **st
             shutdown(halfway[i], SHUT_WR);
     }
     answers_others(*state);
-    for (int i = 0; i < COUNT; i++) { /* [http] idle is 2 s */
+    for (int i = 0; i < COUNT; i++) { /* [http] idle is 10 s */
         int status = read_reply(halfway[i], text);
 
         assert_true(status == CUT_OFF || status == 408 || status == 400);
