@@ -357,7 +357,7 @@ static void an_outage_heals_without_restart_and_without_many_words(void **state)
 {
     struct stage *st = *state;
     int seconds = number_of("CRIER_OUTAGE_S", 20);
-    int64_t healed_ms;
+    int64_t down_ms, healed_ms, lasted_s;
     struct traffic *t;
     size_t from;
     char url[100];
@@ -368,6 +368,7 @@ static void an_outage_heals_without_restart_and_without_many_words(void **state)
     while (traffic_sent(t) < 1000)
         sleep_ms(10);
     from = log_length(st);
+    down_ms = clock_monotonic_ms();
     fault_proxy_down(st->proxy);
     sleep_ms(seconds * 1000);
     fault_proxy_up(st->proxy);
@@ -375,34 +376,53 @@ static void an_outage_heals_without_restart_and_without_many_words(void **state)
     traffic_stop(t);
     wait_until_done(st, 60);
     lines = lines_since(st, from, "warning:");
+    lasted_s = (clock_monotonic_ms() - down_ms) / 1000; /* longer, where the machine is busy */
     print_message("%d s away: %d warnings, all done %lld ms after its end\n", seconds, lines,
                   (long long)(clock_monotonic_ms() - healed_ms));
-    assert_in_range(lines, 1, seconds / 10 + 1);
+    assert_in_range(lines, 1, lasted_s / 10 + 1);
     check_all(st, t);
     traffic_free(t);
+}
+
+/* Whether each of a handler's lanes has asked for events: one that never did does not know that its group is gone. */
+static bool all_lanes_are_there(struct stage *st, const char *queue, const char *handler)
+{
+    const struct reply *consumers = scene_redis(st->scene, "XINFO CONSUMERS crier:{%s}:stream %s", queue, handler);
+
+    return (int64_t)consumers->count >= settings_handler(st->scene->settings, handler)->parallel;
+}
+
+static bool is_remade(struct stage *st)
+{
+    char *entries = index_dump(&st->direct, "audit-*");
+    bool said = strstr(entries, "\"action\":\"crier.group.remade\"") != NULL;
+
+    free(entries);
+    return said && lines_since(st, 0, "group of handler views was gone") > 0;
 }
 
 static void an_emptied_redis_needs_no_restart(void **state)
 {
     struct stage *st = *state;
+    int64_t sent, until_ms;
     struct traffic *t;
-    char url[100], *entries;
-    int64_t sent;
+    char url[100];
 
     door_url(st, url, sizeof url);
     t = traffic_start(url, 1000000);
     while (index_count(&st->direct, "events-stats-*") == 0 || index_count(&st->direct, "audit-*") == 0)
         sleep_ms(10); /* every handler has begun */
+    while (!all_lanes_are_there(st, "statistics", "views"))
+        sleep_ms(10);
     scene_redis(st->scene, "FLUSHALL");
     sent = traffic_sent(t);
     while (traffic_sent(t) < sent + 500)
         sleep_ms(10);
     traffic_stop(t);
+    for (until_ms = clock_monotonic_ms() + 60000; !is_remade(st); sleep_ms(100))
+        assert_true(clock_monotonic_ms() < until_ms);
     wait_until_done(st, 60);
     assert_int_equal(lines_since(st, 0, "group of handler views was gone"), 1);
-    entries = index_dump(&st->direct, "audit-*");
-    assert_non_null(strstr(entries, "\"action\":\"crier.group.remade\""));
-    free(entries);
     traffic_free(t);
 }
 
