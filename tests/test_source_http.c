@@ -1,79 +1,20 @@
-/* The platform's own interface as a source: documents by id, lists, and what a platform in trouble answers. */
+/* The platform's own interface as a source: documents by id, and what a platform in trouble answers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/http.h"
-#include "config/settings.h"
 #include "scheduler/verbs.h"
 #include "support/canary.h"
 #include "support/record_server.h"
+#include "support/source_site.h"
 #include "support/source_stage.h"
-
-struct fixture {
-    struct record_server *server;
-    struct source_stage *stage;
-};
-
-static void open_stage(struct fixture *f, const char *more)
-{
-    struct buf ini = BUF_INIT;
-
-    if (f->stage)
-        source_stage_close(f->stage);
-    f->stage = NULL;
-    buf_printf(&ini, "[source s]\ntype = http\nurl = %s/api/records/{id}\n%s", record_server_url(f->server), more);
-    f->stage = source_stage_open(ini.data);
-    buf_release(&ini);
-}
-
-/* list_url and the like at the server's own address. */
-static void open_list(struct fixture *f, const char *path, const char *more)
-{
-    struct buf keys = BUF_INIT;
-
-    buf_printf(&keys, "list_url = %s%s\n%s", record_server_url(f->server), path, more);
-    open_stage(f, keys.data);
-    buf_release(&keys);
-}
-
-static int setup_with(void **state, const char *token)
-{
-    struct fixture *f = *state = xcalloc(1, sizeof *f);
-
-    f->server = record_server_start(token);
-    open_stage(f, "");
-    return 0;
-}
-
-static int setup(void **state)
-{
-    return setup_with(state, NULL);
-}
-
-static int setup_token(void **state)
-{
-    return setup_with(state, CANARY "-and-lily");
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    if (f->stage)
-        source_stage_close(f->stage);
-    record_server_free(f->server);
-    free(f);
-    return 0;
-}
 
 static void assert_body(const struct source_document *d, const char *body)
 {
@@ -81,30 +22,11 @@ static void assert_body(const struct source_document *d, const char *body)
     assert_memory_equal(d->body.text, body, d->body.length);
 }
 
-static void fill(struct fixture *f, int from, int count)
-{
-    char id[20];
-
-    for (int i = from; i < from + count; i++) {
-        snprintf(id, sizeof id, "r%03d", i);
-        record_server_put(f->server, id, i + 1, "{\"title\": \"x\"}");
-    }
-}
-
-static int lines_in(const char *text)
-{
-    int lines = 0;
-
-    for (; *text; text++)
-        lines += *text == '\n';
-    return lines;
-}
-
 /* ------------------------------------------------------------------------------------------------------- by id */
 
 static void documents_come_in_the_order_they_are_asked_for_and_byte_for_byte(void **state)
 {
-    struct fixture *f = *state;
+    struct source_site *f = *state;
     struct span ids[] = {span_of("b/1"), span_of("none"), span_of("a"), span_of("gone")};
     struct source_document out[4];
 
@@ -122,7 +44,7 @@ static void documents_come_in_the_order_they_are_asked_for_and_byte_for_byte(voi
 
 static void what_did_not_change_is_not_sent_again(void **state)
 {
-    struct fixture *f = *state;
+    struct source_site *f = *state;
     struct source_document d;
 
     record_server_put(f->server, "a", 3, "{\"n\":1}");
@@ -142,12 +64,12 @@ static void what_did_not_change_is_not_sent_again(void **state)
 
 static void what_is_kept_stays_within_its_bound(void **state)
 {
-    struct fixture *f = *state;
+    struct source_site *f = *state;
     struct source_document d;
     char id[20];
 
-    open_stage(f, "cache = 2000\n");
-    fill(f, 0, 50);
+    source_site_open_stage(f, "cache = 2000\n");
+    source_site_fill(f, 0, 50);
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < 50; i++) {
             snprintf(id, sizeof id, "r%03d", i);
@@ -159,14 +81,14 @@ static void what_is_kept_stays_within_its_bound(void **state)
 
 static void only_so_many_requests_are_under_way_at_a_time(void **state)
 {
-    struct fixture *f = *state;
+    struct source_site *f = *state;
     struct source_document out[12];
     char names[12][20];
     struct span ids[12];
     int64_t start_ms;
 
-    open_stage(f, "parallel = 3\n");
-    fill(f, 0, 12);
+    source_site_open_stage(f, "parallel = 3\n");
+    source_site_fill(f, 0, 12);
     for (int i = 0; i < 12; i++) {
         snprintf(names[i], sizeof names[i], "r%03d", i);
         ids[i] = span_of(names[i]);
@@ -187,7 +109,7 @@ static void what_is_wrong_with_one_document_is_said_of_it_alone(void **state)
         {"list",   "[1]"                   },
         {"odd",    "{\"revision_id\": 1.5}"},
     };
-    struct fixture *f = *state;
+    struct source_site *f = *state;
     struct span ids[] = {span_of("broken"), span_of("fine"), span_of("list"), span_of("odd")};
     struct source_document out[4];
 
@@ -203,10 +125,10 @@ static void what_is_wrong_with_one_document_is_said_of_it_alone(void **state)
 
 static void parts_are_found_by_their_paths(void **state)
 {
-    struct fixture *f = *state;
+    struct source_site *f = *state;
     struct source_document d;
 
-    open_stage(f, "version = meta.v\ndocument = data.record\nrouting = meta.site\n");
+    source_site_open_stage(f, "version = meta.v\ndocument = data.record\nrouting = meta.site\n");
     record_server_put_text(f->server, "a",
                            "{\"meta\":{\"v\":\"12\",\"site\":\"here\"},\"data\":{\"record\":{\"n\":1}}}");
     d = source_stage_get(f->stage, "a");
@@ -218,7 +140,7 @@ static void parts_are_found_by_their_paths(void **state)
 
 /* ---------------------------------------------------------------------------------------------------- in trouble */
 
-static void assert_away(struct fixture *f, const char *why)
+static void assert_away(struct source_site *f, const char *why)
 {
     struct span id = span_of("a");
     struct source_document d;
@@ -232,7 +154,7 @@ static void assert_away(struct fixture *f, const char *why)
 static void a_platform_in_trouble_is_asked_again_later(void **state)
 {
     static const int statuses[] = {500, 502, 503, 504, 408, 302};
-    struct fixture *f = *state;
+    struct source_site *f = *state;
     char number[10];
 
     record_server_put(f->server, "a", 3, "{}");
@@ -253,7 +175,7 @@ static void a_platform_in_trouble_is_asked_again_later(void **state)
 /* The word of a gateway that has no platform behind it. */
 static void a_404_that_is_no_json_does_not_say_that_a_document_is_gone(void **state)
 {
-    struct fixture *f = *state;
+    struct source_site *f = *state;
     struct span ids[] = {span_of("a"), span_of("b")};
     struct source_document out[2];
 
@@ -269,10 +191,10 @@ static void a_404_that_is_no_json_does_not_say_that_a_document_is_gone(void **st
 
 static void a_platform_that_never_answers_is_given_up(void **state)
 {
-    struct fixture *f = *state;
+    struct source_site *f = *state;
     int64_t start_ms = clock_monotonic_ms();
 
-    open_stage(f, "timeout = 1s\n");
+    source_site_open_stage(f, "timeout = 1s\n");
     record_server_delay(f->server, 6000);
     assert_away(f, "timed out");
     assert_true(clock_monotonic_ms() - start_ms < 5500);
@@ -280,7 +202,7 @@ static void a_platform_that_never_answers_is_given_up(void **state)
 
 static void a_platform_that_asks_to_be_left_alone_is(void **state)
 {
-    struct fixture *f = *state;
+    struct source_site *f = *state;
     int requests;
 
     record_server_put(f->server, "a", 3, "{}");
@@ -301,23 +223,23 @@ static void a_platform_that_asks_to_be_left_alone_is(void **state)
 
 static void a_wrong_token_is_the_operators_and_is_not_shown(void **state)
 {
-    struct fixture *f = *state;
+    struct source_site *f = *state;
 
-    open_stage(f, "token = " CANARY "-barley\n");
+    source_site_open_stage(f, "token = " CANARY "-barley\n");
     record_server_put(f->server, "a", 3, "{}");
     assert_away(f, "token_file");
     assert_null(strstr(f->stage->err.text, CANARY));
-    open_stage(f, "token = " CANARY "-and-lily\n");
+    source_site_open_stage(f, "token = " CANARY "-and-lily\n");
     assert_true(source_stage_get(f->stage, "a").found);
 }
 
 static void a_reply_without_end_is_not_taken_in(void **state)
 {
-    struct fixture *f = *state;
+    struct source_site *f = *state;
     struct source_document d;
     struct buf long_text = BUF_INIT;
 
-    open_stage(f, "reply = 64KiB\n");
+    source_site_open_stage(f, "reply = 64KiB\n");
     buf_add_text(&long_text, "{\"t\":\"");
     for (int i = 0; i < 100000; i++)
         buf_add_char(&long_text, 'x');
@@ -328,133 +250,27 @@ static void a_reply_without_end_is_not_taken_in(void **state)
     buf_release(&long_text);
 }
 
-/* --------------------------------------------------------------------------------------------------------- lists */
-
-static const char *const lists[] = {
-    "/api/records?size={size}&page={page}",
-    "/api/links?size={size}",
-    "/api/after?size={size}&after={after}",
-};
-
-static void every_kind_of_list_is_walked_whole_also_by_other_processes(void **state)
-{
-    struct fixture *f = *state;
-
-    fill(f, 0, 23);
-    record_server_put(f->server, "z \n/%", 9, "{}"); /* a position is one line all the same */
-    record_server_put(f->server, "gone", 9, "");
-    for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
-        for (int anew = 0; anew < 2; anew++) {
-            char *all;
-
-            open_list(f, lists[i], "");
-            all = source_stage_walk(f->stage, 0, 5, anew);
-            assert_int_equal(lines_in(strstr(all, "r000")), 25); /* the last id has a line feed */
-            assert_non_null(
-                strstr(all, "r022@23 {\"id\":\"r022\",\"revision_id\":23,\"metadata\":{\"title\":\"x\"}}\n"));
-            free(all);
-        }
-}
-
-static void how_many_there_are_is_told(void **state)
-{
-    struct fixture *f = *state;
-    int64_t count;
-
-    fill(f, 0, 23);
-    open_list(f, lists[0], "");
-    assert_true(source_count(f->stage->source, 0, &count, &f->stage->err));
-    assert_int_equal(count, 23);
-    open_list(f, lists[0], "total = nowhere\n");
-    assert_true(source_count(f->stage->source, 0, &count, &f->stage->err));
-    assert_int_equal(count, -1);
-}
-
-static void a_list_that_is_none_says_so(void **state)
-{
-    static const char *const texts[][2] = {
-        {"{\"hits\":{\"hits\":{}}}",                                            "no array at hits.hits"},
-        {"{\"hits\":",                                                          "no JSON"              },
-        {"{\"hits\":{\"hits\":[]},\"links\":{\"next\":\"/api/links?size=2\"}}", "circles"              },
-        {"{\"hits\":{\"hits\":[]},\"links\":{\"next\":\"javascript:1\"}}",      "no position"          },
-    };
-    struct fixture *f = *state;
-    struct source_document *docs;
-    size_t count;
-
-    open_list(f, lists[1], "");
-    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
-        struct source_walk walk = {.position = SPAN_NONE, .most = 2};
-
-        record_server_put_text(f->server, "?records", texts[i][0]);
-        assert_false(source_page(f->stage->source, &walk, f->stage->arena, &docs, &count, &f->stage->err));
-        assert_int_equal(f->stage->err.kind, ERROR_INPUT);
-        if (!strstr(f->stage->err.text, texts[i][1]))
-            fail_msg("%s", f->stage->err.text);
-    }
-}
-
-static void a_list_in_trouble_goes_on_where_it_was(void **state)
-{
-    struct fixture *f = *state;
-    struct source_walk walk = {.position = SPAN_NONE, .most = 5};
-    struct source_document *docs;
-    size_t count;
-
-    fill(f, 0, 12);
-    open_list(f, lists[2], "");
-    assert_true(source_page(f->stage->source, &walk, f->stage->arena, &docs, &count, &f->stage->err));
-    record_server_stop(f->server);
-    assert_false(source_page(f->stage->source, &walk, f->stage->arena, &docs, &count, &f->stage->err));
-    assert_int_equal(f->stage->err.kind, ERROR_AGAIN);
-    record_server_resume(f->server);
-    assert_true(source_page(f->stage->source, &walk, f->stage->arena, &docs, &count, &f->stage->err));
-    assert_int_equal(count, 5);
-    assert_true(span_is(docs[0].id, "r005"));
-}
-
-static void what_changed_since_can_be_asked_where_the_platform_tells(void **state)
-{
-    struct fixture *f = *state;
-    struct source_walk walk = {.since_us = 1, .position = SPAN_NONE, .most = 5};
-    struct source_document *docs;
-    struct buf more = BUF_INIT;
-    size_t count;
-    char *all;
-
-    fill(f, 0, 7);
-    open_list(f, lists[0], "");
-    assert_false(source_page(f->stage->source, &walk, f->stage->arena, &docs, &count, &f->stage->err));
-    assert_int_equal(f->stage->err.kind, ERROR_CONFIG);
-    buf_printf(&more, "since_url = %s/api/after?q={since}&size={size}&after={after}\n", record_server_url(f->server));
-    open_list(f, lists[0], more.data);
-    all = source_stage_walk(f->stage, 1000000, 5, true);
-    assert_int_equal(lines_in(all), 7);
-    free(all);
-    buf_release(&more);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(documents_come_in_the_order_they_are_asked_for_and_byte_for_byte, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(what_did_not_change_is_not_sent_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_kept_stays_within_its_bound, setup, teardown),
-        cmocka_unit_test_setup_teardown(only_so_many_requests_are_under_way_at_a_time, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_wrong_with_one_document_is_said_of_it_alone, setup, teardown),
-        cmocka_unit_test_setup_teardown(parts_are_found_by_their_paths, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_platform_in_trouble_is_asked_again_later, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_404_that_is_no_json_does_not_say_that_a_document_is_gone, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_platform_that_never_answers_is_given_up, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_platform_that_asks_to_be_left_alone_is, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_wrong_token_is_the_operators_and_is_not_shown, setup_token, teardown),
-        cmocka_unit_test_setup_teardown(a_reply_without_end_is_not_taken_in, setup, teardown),
-        cmocka_unit_test_setup_teardown(every_kind_of_list_is_walked_whole_also_by_other_processes, setup, teardown),
-        cmocka_unit_test_setup_teardown(how_many_there_are_is_told, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_list_that_is_none_says_so, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_list_in_trouble_goes_on_where_it_was, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_changed_since_can_be_asked_where_the_platform_tells, setup, teardown),
+        cmocka_unit_test_setup_teardown(documents_come_in_the_order_they_are_asked_for_and_byte_for_byte,
+                                        source_site_open, source_site_close),
+        cmocka_unit_test_setup_teardown(what_did_not_change_is_not_sent_again, source_site_open, source_site_close),
+        cmocka_unit_test_setup_teardown(what_is_kept_stays_within_its_bound, source_site_open, source_site_close),
+        cmocka_unit_test_setup_teardown(only_so_many_requests_are_under_way_at_a_time, source_site_open,
+                                        source_site_close),
+        cmocka_unit_test_setup_teardown(what_is_wrong_with_one_document_is_said_of_it_alone, source_site_open,
+                                        source_site_close),
+        cmocka_unit_test_setup_teardown(parts_are_found_by_their_paths, source_site_open, source_site_close),
+        cmocka_unit_test_setup_teardown(a_platform_in_trouble_is_asked_again_later, source_site_open,
+                                        source_site_close),
+        cmocka_unit_test_setup_teardown(a_404_that_is_no_json_does_not_say_that_a_document_is_gone, source_site_open,
+                                        source_site_close),
+        cmocka_unit_test_setup_teardown(a_platform_that_never_answers_is_given_up, source_site_open, source_site_close),
+        cmocka_unit_test_setup_teardown(a_platform_that_asks_to_be_left_alone_is, source_site_open, source_site_close),
+        cmocka_unit_test_setup_teardown(a_wrong_token_is_the_operators_and_is_not_shown, source_site_open_token,
+                                        source_site_close),
+        cmocka_unit_test_setup_teardown(a_reply_without_end_is_not_taken_in, source_site_open, source_site_close),
     };
 
     http_global_init();
