@@ -569,8 +569,8 @@ static void check_entry(struct service_stage *s, const struct row *row, const js
 }
 
 /*
- * The newest entry once there are more than before, with the outcome of the row: of what fails it was said before that
- * it is done, and a service that runs, which writes entries too, may have only that one yet.
+ * The newest entry with the outcome of the row once there are more than before. Of what fails it was said before that
+ * it is done, in the same millisecond perhaps; and a service that runs writes entries, too.
  */
 static json_t *await_entry(struct service_stage *s, const struct row *row, int64_t before)
 {
@@ -579,8 +579,8 @@ static json_t *await_entry(struct service_stage *s, const struct row *row, int64
 
     for (;;) {
         work_off(s->scene, "trail");
-        entry = service_stage_entry(s, row->action, &count);
-        if (count > before && strcmp(text_of(entry, "outcome"), row->outcome) == 0)
+        entry = service_stage_entry(s, row->action, row->outcome, &count);
+        if (count > before)
             return entry;
         json_decref(entry);
         if (clock_monotonic_ms() > until_ms)
@@ -595,7 +595,7 @@ static void try_row(struct service_stage *s, const struct row *row)
     int64_t before;
 
     work_off(s->scene, "trail");
-    json_decref(service_stage_entry(s, row->action, &before));
+    json_decref(service_stage_entry(s, row->action, row->outcome, &before));
     row->perform(s);
     entry = await_entry(s, row, before);
     check_entry(s, row, entry);

@@ -239,7 +239,7 @@ void service_stage_interrupt(struct service_stage *s, const char *type, const ch
 
 /* ----------------------------------------------------------------------------------------------------- entries */
 
-json_t *service_stage_entry(struct service_stage *s, const char *action, int64_t *count)
+json_t *service_stage_entry(struct service_stage *s, const char *action, const char *outcome, int64_t *count)
 {
     const struct settings *settings = s->scene->settings;
     const char *prefix = settings->opensearch.prefix;
@@ -250,10 +250,12 @@ json_t *service_stage_entry(struct service_stage *s, const char *action, int64_t
     json_decref(index_ask(settings, "POST", path.data, NULL));
     buf_reset(&path);
     buf_printf(&path, "/%saudit-*/_search?ignore_unavailable=true", prefix);
-    buf_printf(&body,
-               "{\"size\":1,\"track_total_hits\":true,\"query\":{\"term\":{\"action\":\"crier.%s\"}},"
-               "\"sort\":[{\"time\":{\"order\":\"desc\",\"unmapped_type\":\"date\"}}]}",
-               action);
+    buf_printf(
+        &body,
+        "{\"size\":1,\"track_total_hits\":true,\"query\":{\"bool\":{\"filter\":[{\"term\":{\"action\":\"crier.%s\"}},"
+        "{\"term\":{\"outcome\":\"%s\"}}]}},"
+        "\"sort\":[{\"time\":{\"order\":\"desc\",\"unmapped_type\":\"date\"}}]}",
+        action, outcome);
     answer = index_ask(settings, "POST", path.data, body.data);
     *count = json_integer_value(json_at(answer, "hits.total.value"));
     entry = json_incref(json_object_get(json_array_get(json_at(answer, "hits.hits"), 0), "_source"));

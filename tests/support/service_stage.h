@@ -35,8 +35,8 @@ const char *service_stage_say(struct service_stage *s, int code, const char *con
 /* Begins, gets a signal, and is ended by it: once the stream has an event of that type. */
 void service_stage_interrupt(struct service_stage *s, const char *type, const char *const words[]);
 
-/* The newest entry of an action and how many there are; NULL where there is none. Yours. */
-json_t *service_stage_entry(struct service_stage *s, const char *action, int64_t *count);
+/* The newest entry of an action with that outcome and how many there are; NULL where there is none. Yours. */
+json_t *service_stage_entry(struct service_stage *s, const char *action, const char *outcome, int64_t *count);
 
 /* `crier serve`, where it does not run yet; and its end. */
 void service_stage_serve(struct service_stage *s);
