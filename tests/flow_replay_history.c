@@ -184,25 +184,25 @@ static void an_event_without_its_data_is_named_and_not_sent(void **state)
 
 enum { EVENTS = 6000, BATCH = 500 };
 
-/* Once in the midst of it, and once where it came further. */
+/* Once in the midst of it, and once where it came further; long before its end, at the rate below. */
 static bool some_are_sent(struct scene *s)
 {
-    return stream_length(s) > 3 * BATCH;
+    return stream_length(s) > BATCH;
 }
 
-static bool most_are_sent(struct scene *s)
+static bool more_are_sent(struct scene *s)
 {
-    return stream_length(s) > 8 * BATCH;
+    return stream_length(s) > 4 * BATCH;
 }
 
 static void killed_it_goes_on_where_it_was_and_no_event_is_missing(void **state)
 {
-    const char *const words[] = {"replay", "--handler", "views", "--rate", "4000", "--resume", "--history", NULL};
+    const char *const words[] = {"replay", "--handler", "views", "--rate", "600", "--resume", "--history", NULL};
     struct scene *s = *state;
 
     fill(s, EVENTS);
     past_crier_killed_when(s, some_are_sent, words);
-    past_crier_killed_when(s, most_are_sent, words);
+    past_crier_killed_when(s, more_are_sent, words);
     assert_int_equal(REPLAY("sent to views", "--handler", "views", "--resume", "--history"), 0);
     assert_true(stream_length(s) >= EVENTS);
     assert_true(stream_length(s) <= EVENTS + 2 * BATCH + 3); /* an entry for the audit each time */
