@@ -91,6 +91,7 @@ static void reconcile_close(struct handler *h)
 
 /* ----------------------------------------------------------------------------------------- as fast as is allowed */
 
+/* Asked after a page: a run comes further by one at least, however long its beginning takes. */
 static bool is_over_budget(const struct reconcile *r)
 {
     return r->options->budget_ms > 0 && clock_monotonic_ms() - r->began_ms >= r->options->budget_ms;
@@ -185,15 +186,16 @@ static bool walk_index(struct reconcile *r, struct error *err)
     const char *index = comparison_index(r->comparison);
     json_t *query;
     struct scroll *scroll;
-    bool ok = true;
+    bool ok;
 
     if (!*r->round.position && !hits_last_number(r->handler->client, index, &r->round.last_number, err))
         return false;
     query = index_query(r);
     scroll = scroll_open(r->handler->client, index, query, (size_t)r->options->page);
     scroll_in_order(scroll);
-    while (ok && !r->ended && !is_over_budget(r))
+    do
         ok = take_page_of_index(r, scroll, err);
+    while (ok && !r->ended && !is_over_budget(r));
     scroll_close(scroll);
     json_decref(query);
     return ok;
@@ -223,10 +225,11 @@ static bool take_page_of_source(struct reconcile *r, struct source_walk *walk, s
 static bool walk_source(struct reconcile *r, struct error *err)
 {
     struct source_walk walk = {.most = (size_t)r->options->page};
-    bool ok = true;
+    bool ok;
 
-    while (ok && !r->ended && !is_over_budget(r))
+    do
         ok = take_page_of_source(r, &walk, err);
+    while (ok && !r->ended && !is_over_budget(r));
     return ok;
 }
 
