@@ -243,7 +243,7 @@ static bool step(struct steps *s, struct step_proxy *proxy, int number, const ch
     step_proxy_arm(proxy, number, words, server_pid(victim));
     change(s);
     wait_until_settled(s, s->revision, proxy);
-    struck = step_proxy_struck(proxy);
+    struck = step_proxy_disarm(proxy); /* what passes from now on is of no change */
     if (struck) {
         print_message("%3d: killed at a %s\n", number, step_proxy_message(proxy));
         server_kill(victim); /* waits for its end */
@@ -254,7 +254,6 @@ static bool step(struct steps *s, struct step_proxy *proxy, int number, const ch
             redis_keeps(s);
         wait_until_settled(s, committed(s), NULL);
     }
-    step_proxy_arm(proxy, 0, NULL, 0);
     return struck;
 }
 
@@ -359,8 +358,7 @@ static bool platform_step(struct steps *s, int number)
     assert_int_equal(waitpid(platform, &status, 0), platform);
     close(held[0]);
     close(held[1]);
-    struck = step_proxy_struck(s->to_postgres);
-    step_proxy_arm(s->to_postgres, 0, NULL, 0);
+    struck = step_proxy_disarm(s->to_postgres);
     assert_true(struck || (WIFEXITED(status) && WEXITSTATUS(status) == 0)); /* its good-bye comes too late for a kill */
     return struck;
 }

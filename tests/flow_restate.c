@@ -201,7 +201,7 @@ static void killed_at_any_moment_a_restatement_ends_the_same_and_knows_what_was_
 
     add_clicks(s);
     compute(s);
-    for (int ms = 80; past_crier_killed(s, ms, restate_october); ms += ms / 4) {
+    for (int64_t message = 1; past_crier_killed_at(s, message, restate_october); message += message / 3 + 1) {
         scene_redis(s, "DEL crier:{lease:handler:views-agg}:holder"); /* as if some seconds had passed */
         kills++;
     }
@@ -302,7 +302,7 @@ static void after_one_that_was_cut_off_all_keys_are_computed_anew(void **state)
     struct scene *s = *state;
 
     write_list("robots", "Newbot");
-    for (int ms = 60; past_crier_killed(s, ms, reclassify); ms += ms / 4)
+    for (int64_t message = 1; past_crier_killed_at(s, message, reclassify); message += message / 2 + 1)
         scene_redis(s, "DEL crier:{lease:handler:views-agg}:holder");
     assert_int_equal(past_crier(s, "", (const char *const[]){"run", "views-agg", NULL}), 0);
     assert_int_equal(views_of(s, "robots"), 30);

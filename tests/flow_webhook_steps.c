@@ -80,11 +80,17 @@ static void stage_close(struct stage *s)
     free(s);
 }
 
-static void serve_anew(struct stage *s)
+static void serve_no_more(struct stage *s)
 {
     if (s->serve)
         kill(server_pid(s->serve), SIGKILL);
     server_free(s->serve);
+    s->serve = NULL;
+}
+
+static void serve_anew(struct stage *s)
+{
+    serve_no_more(s);
     s->serve = crier_serve_start(s->config_path);
 }
 
@@ -134,16 +140,14 @@ static bool noted(struct stage *s, const char *note)
 static bool fail_with_kill_at(struct stage *s, int64_t step, const char *type, const char *note)
 {
     const char *const words[] = {type, NULL};
-    bool struck;
 
+    serve_no_more(s); /* who still is at the attempts of before would note what is begun here */
     begin_failing(s);
     serve_anew(s);
     step_proxy_arm(s->proxy, step, words, server_pid(s->serve));
     emit(s);
     noted(s, note);
-    struck = step_proxy_struck(s->proxy);
-    step_proxy_arm(s->proxy, 0, NULL, 0);
-    if (!struck)
+    if (!step_proxy_disarm(s->proxy))
         return false;
     serve_anew(s);
     emit(s);

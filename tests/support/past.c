@@ -1,5 +1,6 @@
 #include "support/past.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -20,8 +21,9 @@
 #include "support/canary.h"
 #include "support/process.h"
 #include "support/search_index.h"
+#include "support/step_proxy.h"
 
-enum { WORDS_MOST = 20, BULK_DOCUMENTS = 2000, DUMP_MOST = 10000, SETTLE_MS = 60000 };
+enum { WORDS_MOST = 20, BULK_DOCUMENTS = 2000, DUMP_MOST = 10000, SETTLE_MS = 60000, CONFIG_BYTES_MOST = 1024 * 1024 };
 
 const char past_ini[] =
     "[redis]\nurl = REDIS\nsealing_key = " CANARY CANARY CANARY "canarys=\n"
@@ -53,13 +55,13 @@ int past_crier(struct scene *s, const char *wanted, const char *const words[])
     return code;
 }
 
-static pid_t begin_crier(const struct scene *s, const char *const words[])
+static pid_t begin_crier(const char *config_path, int told, const char *const words[])
 {
-    const char *all[WORDS_MOST + 3] = {words[0], "--config", s->config_path};
+    const char *all[WORDS_MOST + 3] = {words[0], "--config", config_path};
 
     for (size_t i = 1; words[i] && i < WORDS_MOST; i++)
         all[i + 2] = words[i];
-    return crier_begin(all);
+    return crier_begin_when(told, all);
 }
 
 static bool any_task_longer_than(struct scene *s, int64_t ms)
@@ -87,14 +89,12 @@ void past_settle(struct scene *s)
     } while (any_task_longer_than(s, clock_monotonic_ms() - since_ms));
 }
 
-bool past_crier_killed(struct scene *s, int after_ms, const char *const words[])
+/* Waits for it, and for what it asked last. False: it ended by itself, and well. */
+static bool ended_by_kill(struct scene *s, pid_t child)
 {
-    pid_t child = begin_crier(s, words);
     char *said;
     int status;
 
-    nanosleep(&(struct timespec){after_ms / 1000, after_ms % 1000 * 1000000L}, NULL);
-    kill(child, SIGKILL);
     waitpid(child, &status, 0);
     past_settle(s);
     said = crier_begun_said(child);
@@ -104,9 +104,56 @@ bool past_crier_killed(struct scene *s, int after_ms, const char *const words[])
     return WIFSIGNALED(status);
 }
 
+bool past_crier_killed(struct scene *s, int after_ms, const char *const words[])
+{
+    pid_t child = begin_crier(s->config_path, -1, words);
+
+    nanosleep(&(struct timespec){after_ms / 1000, after_ms % 1000 * 1000000L}, NULL);
+    kill(child, SIGKILL);
+    return ended_by_kill(s, child);
+}
+
+/* The scene's configuration, with the proxy in the place of OpenSearch. */
+static void write_config(const struct scene *s, const struct step_proxy *proxy, char path[320])
+{
+    char address[40], *text;
+    struct buf own = BUF_INIT;
+    struct error err;
+
+    snprintf(address, sizeof address, "http://127.0.0.1:%d", step_proxy_port(proxy));
+    if (!file_read(s->config_path, CONFIG_BYTES_MOST, &own, &err))
+        fail_msg("%s", err.text);
+    text = scene_replaced(own.data, s->settings->opensearch.url, address);
+    snprintf(path, 320, "%s.steps", s->config_path);
+    if (!file_replace(path, 0600, text, strlen(text), &err))
+        fail_msg("%s", err.text);
+    free(text);
+    buf_release(&own);
+}
+
+bool past_crier_killed_at(struct scene *s, int64_t message, const char *const words[])
+{
+    struct step_proxy *proxy = step_proxy_start(atoi(strrchr(s->settings->opensearch.url, ':') + 1));
+    char path[320];
+    int told[2];
+    pid_t child;
+    bool killed;
+
+    write_config(s, proxy, path);
+    assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+    child = begin_crier(path, told[0], words);
+    step_proxy_arm(proxy, message, NULL, (int)child);
+    assert_int_equal(write(told[1], "g", 1), 1);
+    killed = ended_by_kill(s, child);
+    close(told[0]);
+    close(told[1]);
+    step_proxy_free(proxy);
+    return killed;
+}
+
 void past_crier_killed_when(struct scene *s, bool (*reached)(struct scene *s), const char *const words[])
 {
-    pid_t child = begin_crier(s, words);
+    pid_t child = begin_crier(s->config_path, -1, words);
     int status;
 
     while (!reached(s)) {
@@ -114,10 +161,7 @@ void past_crier_killed_when(struct scene *s, bool (*reached)(struct scene *s), c
         nanosleep(&(struct timespec){0, 5000000}, NULL);
     }
     kill(child, SIGKILL);
-    waitpid(child, &status, 0);
-    free(crier_begun_said(child));
-    past_settle(s);
-    assert_true(WIFSIGNALED(status));
+    assert_true(ended_by_kill(s, child));
 }
 
 /* ------------------------------------------------------------------------------------------------- the documents */

@@ -5,6 +5,7 @@
 #ifndef TESTS_SUPPORT_PAST_H
 #define TESTS_SUPPORT_PAST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "support/scene.h"
@@ -34,6 +35,12 @@ int past_crier(struct scene *s, const char *wanted, const char *const words[]);
 
 /* The same, and kills it after so long: false where it ended before, by itself and well. */
 bool past_crier_killed(struct scene *s, int after_ms, const char *const words[]);
+
+/*
+ * The same, and kills it at the message-th message (1: the first) between it and OpenSearch, which goes no further:
+ * false where it ended before, by itself and well.
+ */
+bool past_crier_killed_at(struct scene *s, int64_t message, const char *const words[]);
 
 /* The same once reached says so, asked every few milliseconds; fails the test where it ends before. */
 void past_crier_killed_when(struct scene *s, bool (*reached)(struct scene *s), const char *const words[]);

@@ -131,12 +131,21 @@ static void become_crier(const char *const arguments[])
 
 pid_t crier_begin(const char *const arguments[])
 {
+    return crier_begin_when(-1, arguments);
+}
+
+pid_t crier_begin_when(int told, const char *const arguments[])
+{
     pid_t child;
+    char go;
 
     test_folder(); /* made by the parent, whose it is */
     child = fork_bound();
-    if (child == 0)
+    if (child == 0) {
+        if (told >= 0 && read(told, &go, 1) != 1)
+            _exit(126);
         become_crier(arguments);
+    }
     return child;
 }
 

@@ -59,6 +59,7 @@ int shell_run(char **out, const char *format, ...) printf_like(2, 3);
  * been waited for (yours to free).
  */
 pid_t crier_begin(const char *const arguments[]);
+pid_t crier_begin_when(int told, const char *const arguments[]); /* once a byte comes from that file */
 char *crier_begun_said(pid_t pid);
 
 /* Forks a child that ends with the calling thread; 0 in the child, as fork. */

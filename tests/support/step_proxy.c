@@ -194,6 +194,18 @@ void step_proxy_arm(struct step_proxy *p, int64_t number, const char *const word
     pthread_mutex_unlock(&p->mutex);
 }
 
+bool step_proxy_disarm(struct step_proxy *p)
+{
+    bool struck;
+
+    pthread_mutex_lock(&p->mutex);
+    p->left = 0;
+    struck = p->struck;
+    p->struck = false;
+    pthread_mutex_unlock(&p->mutex);
+    return struck;
+}
+
 bool step_proxy_struck(struct step_proxy *p)
 {
     bool struck;

@@ -19,9 +19,12 @@ int step_proxy_port(const struct step_proxy *p);
 
 /*
  * The number-th message from now on (1: the next) kills the process victim. words: NULL, or a list that ends with NULL,
- * of which a request must hold one to count; its replies count too. Number 0: none.
+ * of which a request must hold one to count; its replies count too.
  */
 void step_proxy_arm(struct step_proxy *p, int64_t number, const char *const words[], int victim);
+
+/* From now on no message kills. True: one did. */
+bool step_proxy_disarm(struct step_proxy *p);
 
 /* Whether that has happened; what was the message then, for people. */
 bool step_proxy_struck(struct step_proxy *p);
