@@ -46,7 +46,7 @@ static void open_stage(struct outside *o, const struct server *endpoint)
 
     snprintf(ini, sizeof ini,
              "[redis]\nurl = REDIS\n[queue q]\nevents = **\n[handler mine]\ntype = post\nqueue = q\n"
-             "url = http://127.0.0.1:%d/\ntimeout = 5s\ndeadline = 20s\nschedule = at once\n",
+             "url = http://127.0.0.1:%d/\ntimeout = 30s\ndeadline = 120s\nschedule = at once\n",
              endpoint->port);
     outside_open(o, ini);
 }

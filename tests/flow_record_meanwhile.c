@@ -134,6 +134,7 @@ static void two_lanes_at_one_stream_end_with_the_newest_of_each(void **state)
     scene_append(s, events, SUBJECTS * REVISIONS);
     for (int i = 0; i < LANES; i++) {
         workers[i] = (struct worker){s, i};
+        work_is_alive(s, arena_printf(s->arena, "p%d", i));
         pthread_create(&threads[i], NULL, work, &workers[i]);
     }
     for (int i = 0; i < LANES; i++)

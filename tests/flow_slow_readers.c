@@ -30,10 +30,10 @@ enum {
     WAIT_S = 60,
     STEADY = 20, /* bytes a millisecond: well below the rate */
     STEADY_BEHIND = 100,
-    STEADY_MS = 15000,
+    STEADY_MS = 25000, /* twice as long as the door waits for who may be too slow, and more */
 };
 
-static const char ini[] = "[redis]\nurl = REDIS\n[http]\nlisten = 127.0.0.1:0\nidle = 4s\nrate = 64KiB\n"
+static const char ini[] = "[redis]\nurl = REDIS\n[http]\nlisten = 127.0.0.1:0\nidle = 10s\nrate = 64KiB\n"
                           "[queue q]\nevents = user.*\n";
 
 struct reader {

@@ -2,6 +2,7 @@
  * TLS at the door: what it speaks, what becomes of files that change, of pairs that are wrong, and of peers that do not
  * get to their handshake's end. CRIER_RELOADS says how often the certificate is renewed under load.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -126,7 +127,7 @@ static bool speaks(const struct stage *st, const char *options)
 {
     char *said;
     bool done = shell_run(&said,
-                          "timeout 10 openssl s_client -connect 127.0.0.1:%d -CAfile %s -verify_return_error "
+                          "timeout 60 openssl s_client -connect 127.0.0.1:%d -CAfile %s -verify_return_error "
                           "-cipher ALL:@SECLEVEL=0 %s </dev/null",
                           server_port(st->serve), st->ca, options) == 0;
 
@@ -183,8 +184,10 @@ static void events_waits_and_streams_go_over_it(void **state)
                      200);
     assert_non_null(strstr(body.data, "done"));
     buf_release(&body);
-    shell_run(&said, "curl -sN --max-time 2 --cacert %s https://127.0.0.1:%d/operations/op-1/stream", st->ca,
-              server_port(st->serve));
+    shell_run(&said,
+              "for i in $(seq 30); do curl -sN --max-time 2 --cacert %s https://127.0.0.1:%d/operations/op-1/stream | "
+              "grep 'data: ' && break; done",
+              st->ca, server_port(st->serve));
     if (!strstr(said, "data: "))
         fail_msg("no stream: %s", said);
     free(said);
@@ -258,6 +261,19 @@ static void write_text(const char *path, mode_t mode, const char *text)
         fail_msg("%s", err.text);
 }
 
+/* Sound but for the mode of its key, at every moment from the first on. */
+static void make_pair_with_open_key(const struct stage *st)
+{
+    char pair[220], key[220];
+
+    snprintf(pair, sizeof pair, "%s.new", st->pair);
+    snprintf(key, sizeof key, "%s.new", st->key);
+    certificate_make(&st->authority, pair, key, 90);
+    assert_int_equal(chmod(key, 0644), 0);
+    assert_int_equal(rename(key, st->key), 0);
+    assert_int_equal(rename(pair, st->pair), 0);
+}
+
 static void a_broken_pair_leaves_the_old_one_in_use_and_is_said(void **state)
 {
     const struct stage *st = *state;
@@ -271,8 +287,7 @@ static void a_broken_pair_leaves_the_old_one_in_use_and_is_said(void **state)
     wait_for_page(st, "/health/ready", "is no private key in PEM", true);
     wait_for_page(st, "/health/ready", "degraded", true);
     the_serial_is(st, true);
-    certificate_make(&st->authority, st->pair, st->key, 90);
-    chmod(st->key, 0644);
+    make_pair_with_open_key(st);
     wait_for_page(st, "/health/ready", "is open to every user of this machine", true);
     the_serial_is(st, false);
     snprintf(path, sizeof path, "%s/log", server_folder(st->serve));
@@ -320,7 +335,7 @@ static void handshakes_that_stop_halfway_hold_nobody_up_and_are_ended(void **sta
 
         if (got > 0)
             got = recv(fds[i], answer, sizeof answer, 0); /* an alert came first */
-        assert_true(got == 0);
+        assert_true(got == 0 || errno == ECONNRESET);     /* where it had not read all that came */
         close(fds[i]);
     }
     assert_true(clock_monotonic_ms() - before_ms >= 2000);
@@ -343,7 +358,7 @@ static void the_service_does_not_start_with_a_broken_pair_and_does_with_an_ended
     certificate_make(&st->authority, st->pair, st->key, -2);
     shell_run(
         &said,
-        "for i in $(seq 100); do curl -sk https://127.0.0.1:%d/health/ready | grep 'ended on' && break; sleep 0.1; "
+        "for i in $(seq 600); do curl -sk https://127.0.0.1:%d/health/ready | grep 'ended on' && break; sleep 0.1; "
         "done",
         server_port(st->serve));
     assert_non_null(strstr(said, "ended on"));

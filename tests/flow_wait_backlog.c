@@ -13,10 +13,11 @@
 #include "base/http.h"
 #include "base/json.h"
 #include "notifier/stream.h"
+#include "support/pause.h"
 #include "support/waiting.h"
 
 /* CRIER_BACKLOG=50000 in the environment for a measurement. */
-enum { BACKLOG = 10000, DEPENDENTS = 100, ROUNDS = 5, PATIENCE_MS = 300000, POLL_MS = 20 };
+enum { BACKLOG = 10000, DEPENDENTS = 100, ROUNDS = 5, PATIENCE_MS = 300000, POLL_MS = 20, SEARCH_MS = 500 };
 
 static int setup(void **state)
 {
@@ -34,6 +35,15 @@ static int teardown(void **state)
     change_stage_close(*state);
     return 0;
 }
+
+/* So that the backlog is not over before whoever looks has seen what is of interest. */
+static void take_time(void *context)
+{
+    (void)context;
+    pause_ms(SEARCH_MS);
+}
+
+static const struct fault slow = {.path_with = "_search", .meanwhile = take_time};
 
 static int backlog_wanted(void)
 {
@@ -87,6 +97,7 @@ static void what_is_waited_for_overtakes_a_backlog_which_is_done_after(void **st
     int64_t left;
 
     leave_backlog(st);
+    fault_proxy_set(st->proxy, &slow);
     change_serve(st);
     for (int i = 0; i < ROUNDS; i++) {
         int64_t began_ms = clock_monotonic_ms(), took_ms;
@@ -102,6 +113,7 @@ static void what_is_waited_for_overtakes_a_backlog_which_is_done_after(void **st
         json_decref(answer);
         if (i == 0)
             assert_true(left > 0); /* in turn it would have been the last */
+        fault_proxy_set(st->proxy, NULL);
     }
     backlog_ends(st);
     assert_int_equal(documents_with(st, "members", "user.username", "late"), 0);
@@ -114,6 +126,7 @@ static void a_kill_while_it_is_waited_for_loses_neither_it_nor_the_backlog(void 
     struct change_stage *st = *state;
 
     leave_backlog(st);
+    fault_proxy_set(st->proxy, &slow);
     for (int i = 0; i < 3; i++) {
         long status;
         json_t *answer;
@@ -125,6 +138,7 @@ static void a_kill_while_it_is_waited_for_loses_neither_it_nor_the_backlog(void 
         json_decref(answer);
     }
     assert_true(open_events(st) > 0);
+    fault_proxy_set(st->proxy, NULL);
     change_serve(st);
     backlog_ends(st);
     assert_int_equal(documents_with(st, "members", "user.username", "name-4"), DEPENDENTS);
