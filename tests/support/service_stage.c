@@ -326,3 +326,26 @@ void service_stage_configure(struct service_stage *s, const char *lines)
     fputs(lines, file);
     fclose(file);
 }
+
+void service_stage_look_again(int64_t until_ms, const char *what)
+{
+    if (clock_monotonic_ms() > until_ms)
+        fail_msg("waited in vain for %s", what);
+    usleep(20000);
+}
+
+void service_stage_emit(struct service_stage *s, const char *type, int days_ago)
+{
+    static int number;
+    struct event e = scene_event(s->scene, type, arena_printf(s->scene->arena, "e%d", number++), "records/1", 1, NULL);
+    char time[TIME_TEXT_BYTES];
+
+    e.time_us = (clock_wall_us() / US_PER_SECOND - (int64_t)days_ago * 24 * 3600) * US_PER_SECOND;
+    e.time = span_of(arena_text(s->scene->arena, time_text(e.time_us, time)));
+    scene_append(s->scene, &e, 1);
+}
+
+const char *service_stage_url(struct service_stage *s)
+{
+    return arena_printf(s->scene->arena, "http://127.0.0.1:%d/x", hook_server_port(s->target));
+}

@@ -47,6 +47,14 @@ void service_stage_halt(struct service_stage *s);
 const char *service_stage_ask(struct service_stage *s, const char *method, const char *path, const char *body,
                               long status);
 
+/* An event of that type, for all that take it, as old as that. */
+void service_stage_emit(struct service_stage *s, const char *type, int days_ago);
+
+const char *service_stage_url(struct service_stage *s); /* of the target, in the arena */
+
+/* Between two looks at what is waited for; fails the test where it is too late (clock_monotonic_ms). */
+void service_stage_look_again(int64_t until_ms, const char *what);
+
 /* Lines at the end of the configuration. */
 void service_stage_configure(struct service_stage *s, const char *lines);
 
