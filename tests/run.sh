@@ -181,7 +181,8 @@ beside_pid=$!
 at_exit_kill "$beside_pid"
 if [ -n "$sanitize" ]; then
     folder=$(fresh_folder)
-    export CRIER_TEST_JAVA_OPTS=-XX:TieredStopAtLevel=1 # none lives long enough to win back what its compiler takes
+    # None lives long enough to win back what its compiler takes; and many tests at once share one's memory.
+    export CRIER_TEST_JAVA_OPTS="-XX:TieredStopAtLevel=1 -Xmx1g"
     start_opensearch "$folder"
     export CRIER_TEST_OPENSEARCH=$opensearch_url
     suite sanitize
