@@ -46,6 +46,7 @@ struct live_index {
     int seen_ms;
     atomic_bool ending;
     atomic_llong writes, lasting;
+    int64_t lasting_at_first;
     struct mark marks[MARKS];
     atomic_int mark_count;
     pthread_t writer, reader;
@@ -152,9 +153,9 @@ static void *write_all_the_time(void *context)
 }
 
 /* What has to be seen by a search that begins now. */
-static int64_t least_lasting(struct live_index *p, int64_t at_first)
+static int64_t least_lasting(struct live_index *p)
 {
-    int64_t now_ms = clock_monotonic_ms(), least = at_first;
+    int64_t now_ms = clock_monotonic_ms(), least = p->lasting_at_first;
     int count = atomic_load(&p->mark_count);
 
     for (int i = count - 1; i >= 0; i--)
@@ -193,9 +194,8 @@ static void *search_all_the_time(void *context)
 {
     struct live_index *p = context;
     struct client *c = client_new(&p->scene->settings->opensearch);
-    int64_t at_first = atomic_load(&p->lasting);
 
-    while (!atomic_load(&p->ending) && search_once(p, c, least_lasting(p, at_first)))
+    while (!atomic_load(&p->ending) && search_once(p, c, least_lasting(p)))
         pause_ms(5);
     client_free(c);
     return NULL;
@@ -203,6 +203,11 @@ static void *search_all_the_time(void *context)
 
 void live_index_begin(struct live_index *p, int seen_ms)
 {
+    char path[300];
+
+    snprintf(path, sizeof path, "/%s/_refresh", p->alias);
+    json_decref(index_ask(p->scene->settings, "POST", path, NULL));
+    p->lasting_at_first = atomic_load(&p->lasting); /* all of them seen, as nothing is written yet */
     p->seen_ms = seen_ms;
     atomic_store(&p->ending, false);
     atomic_store(&p->writes, 0);
