@@ -110,14 +110,6 @@ static int verb(struct stage *st)
     return code;
 }
 
-static const char *holder(struct stage *st)
-{
-    const char *text = scene_redis(st->scene, "GET crier:{lease:handler:day}:holder")->text;
-
-    assert_non_null(text);
-    return text;
-}
-
 /* A verb in a thread, not in a forked copy of this process: that would hold the proxy's connections open. */
 struct asked {
     struct stage *stage;
@@ -134,25 +126,67 @@ static void *ask(void *context)
     return NULL;
 }
 
-static void a_verb_beside_a_service_at_work_waits_for_its_turn(void **state)
+static const char *holder(struct stage *st)
 {
-    struct stage *st = *state;
-    int64_t until_ms = clock_monotonic_ms() + LEASE_MS + 1000; /* longer than a lease that nobody renews */
+    const char *text = scene_redis(st->scene, "GET crier:{lease:handler:day}:holder")->text;
+
+    return text ? text : "";
+}
+
+/*
+ * Looks on for longer than a lease lasts that nobody renews. False: the machine was so busy that the service, or this
+ * test, had no turn when the lease was to be renewed.
+ */
+static bool lease_is_kept(struct stage *st, const char *first, struct asked *a)
+{
+    int64_t now_ms = clock_monotonic_ms(), until_ms = now_ms + LEASE_MS + 1000, before_ms;
+
+    while (now_ms < until_ms) {
+        const char *now = holder(st);
+        bool over = atomic_load(&a->over);
+        int64_t left_ms = scene_redis(st->scene, "PTTL crier:{lease:handler:day}:holder")->integer;
+
+        before_ms = now_ms;
+        now_ms = clock_monotonic_ms();
+        if (left_ms < LEASE_RENEW_MS || now_ms - before_ms > LEASE_RENEW_MS)
+            return false;
+        assert_string_equal(now, first);
+        assert_false(over);
+        nap();
+    }
+    return true;
+}
+
+/* False, where the lease was not kept, and all of it ended. */
+static bool waits_for_its_turn(struct stage *st)
+{
     struct asked a = {.stage = st};
     pthread_t thread;
     const char *first;
+    bool kept;
 
     service_hangs(st);
     first = holder(st);
     assert_int_equal(pthread_create(&thread, NULL, ask, &a), 0);
-    while (clock_monotonic_ms() < until_ms) {
-        assert_string_equal(holder(st), first);
-        assert_false(atomic_load(&a.over));
-        nap();
-    }
+    kept = lease_is_kept(st, first, &a);
     fault_proxy_set(st->proxy, NULL);
     pthread_join(thread, NULL);
-    assert_int_equal(a.code, 0);
+    if (kept)
+        assert_int_equal(a.code, 0);
+    server_free(st->service);
+    st->service = NULL;
+    fault_proxy_forget(st->proxy);
+    return kept;
+}
+
+static void a_verb_beside_a_service_at_work_waits_for_its_turn(void **state)
+{
+    enum { TIMES_MOST = 5 };
+    struct stage *st = *state;
+
+    for (int i = 1; !waits_for_its_turn(st); i++)
+        if (i == TIMES_MOST)
+            fail_msg("the lease is not renewed in time");
     assert_int_equal(index_count(st->scene->settings, "stats-day"), 3);
 }
 
