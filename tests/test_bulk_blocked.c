@@ -75,9 +75,9 @@ static void one_probe_every_30_s_ends_the_pause(void **state)
 
     fault_proxy_set(s->proxy, &(struct fault){.item_status = 403, .item_every = 1});
     stage_add_many(s, 1, 10);
+    start_ms = clock_monotonic_ms(); /* at the latest: the pause begins with the answer */
     stage_send(s);
     stage_all_are(s, BULK_PAUSED);
-    start_ms = clock_monotonic_ms();
     deadline_ms = start_ms + 90000;
     fault_proxy_set(s->proxy, NULL);
     fault_proxy_forget(s->proxy);

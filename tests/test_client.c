@@ -26,7 +26,7 @@ static int setup(void **state)
     struct fixture *f = xcalloc(1, sizeof *f);
     int port = server_port(opensearch_server_start());
     char url[200], prefix[] = "";
-    struct opensearch_settings o = {.url = url, .prefix = prefix, .connect_ms = 1000, .timeout_ms = 2000};
+    struct opensearch_settings o = {.url = url, .prefix = prefix, .connect_ms = 10000, .timeout_ms = 20000};
 
     f->first = fault_proxy_start(port);
     f->second = fault_proxy_start(port);

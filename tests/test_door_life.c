@@ -21,6 +21,7 @@ static void without_redis_senders_are_told_to_come_again_and_nothing_is_lost(voi
     struct door_client *c = *state;
     int64_t before;
 
+    scene_redis(c->scene, "CONFIG SET appendfsync always"); /* it knows the event again that it took */
     assert_int_equal(client_post(c, STRUCTURED, EVENT("a")), 202);
     server_kill(c->scene->redis_server);
     assert_int_equal(client_post(c, BATCH, "[" EVENT("a") "," EVENT("b") ",{}]"), 503);

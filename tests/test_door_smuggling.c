@@ -304,7 +304,7 @@ static void who_closes_early_leaves_no_answer_to_another(void **state)
 /* Who waits for more of a request is not waited for long. */
 static int setup(void **state)
 {
-    return client_door_open_with(state, "idle = 1s\n");
+    return client_door_open_with(state, "idle = 5s\n");
 }
 
 #define AT_THE_DOOR(test) cmocka_unit_test_setup_teardown(test, setup, client_door_close)

@@ -13,7 +13,7 @@
 #include "support/scene.h"
 
 static const char ini[] =
-    "[redis]\nurl = REDIS\ntimeout = 1s\n"
+    "[redis]\nurl = REDIS\n"
     "[http]\nlisten = 127.0.0.1:0\nevent = 4KiB\n"
     "[queue statistics]\nevents = record-view\n"
     "[queue changes]\nevents = user.*\n"

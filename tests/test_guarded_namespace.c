@@ -25,7 +25,7 @@
 #define PUBLIC     "93.184.216.34"
 #define PUBLIC_SIX "2606:2800:220:1:248:1893:25c8:1946"
 
-enum { SKIPPED = 77, PATIENCE = 100 };
+enum { SKIPPED = 77, PATIENCE = 3000 };
 
 static const struct hostile {
     const char *address;

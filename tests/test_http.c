@@ -100,8 +100,8 @@ static void a_connection_the_server_closed_is_made_anew(void **state)
 static void a_password_is_sent_but_never_shown(void **state)
 {
     struct http_stage *f = *state;
-    struct http *h =
-        http_new(&(struct http_options){.user = "crier", .password = CANARY, .connect_ms = 100, .timeout_ms = 1000});
+    struct http *h = http_new(&(struct http_options){
+        .user = "crier", .password = CANARY, .connect_ms = CONNECT_MS, .timeout_ms = PATIENCE_MS});
     char url[100];
 
     assert_true(http_send(h, &(struct http_request){.method = "GET", .url = f->url}, &f->reply, &f->err));

@@ -93,10 +93,10 @@ static void only_so_many_requests_are_under_way_at_a_time(void **state)
         snprintf(names[i], sizeof names[i], "r%03d", i);
         ids[i] = span_of(names[i]);
     }
-    record_server_delay(f->server, 50);
+    record_server_delay(f->server, 500); /* so that three are there at once, however slow one is to begin */
     start_ms = clock_monotonic_ms();
     assert_true(source_get(f->stage->source, ids, 12, f->stage->arena, out, &f->stage->err));
-    print_message("12 documents, 50 ms each, 3 at a time: %lld ms\n", (long long)(clock_monotonic_ms() - start_ms));
+    print_message("12 documents, 500 ms each, 3 at a time: %lld ms\n", (long long)(clock_monotonic_ms() - start_ms));
     assert_int_equal(record_server_most(f->server), 3);
     for (int i = 0; i < 12; i++)
         assert_int_equal(out[i].version, i + 1);
@@ -206,7 +206,7 @@ static void a_platform_that_asks_to_be_left_alone_is(void **state)
     int requests;
 
     record_server_put(f->server, "a", 3, "{}");
-    record_server_refuse(f->server, 1, 429, 1);
+    record_server_refuse(f->server, 1, 429, 5);
     assert_away(f, "429");
     requests = record_server_requests(f->server);
     assert_away(f, "left alone");

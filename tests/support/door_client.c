@@ -13,7 +13,7 @@
 #include "base/json.h"
 
 static const char ini[] =
-    "[redis]\nurl = REDIS\ntimeout = 1s\n"
+    "[redis]\nurl = REDIS\ntimeout = 3s\n"
     "[http]\nMORElisten = 127.0.0.1:0\nevent = 4KiB\nbatch = 64KiB\nbatch_events = 100\ndepth = 16\n"
     "[queue statistics]\nevents = record-view record-plain\n"
     "[queue changes]\nevents = user.* record.*\n"

@@ -52,7 +52,7 @@ int http_stage_open(void **state)
     struct http_stage *f = xcalloc(1, sizeof *f);
     struct sockaddr_in address;
 
-    f->http = http_new(&(struct http_options){.connect_ms = CONNECT_MS, .timeout_ms = TIMEOUT_MS});
+    f->http = http_new(&(struct http_options){.connect_ms = CONNECT_MS, .timeout_ms = PATIENCE_MS});
     f->reply = (struct http_reply)HTTP_REPLY_INIT;
     f->request = (struct message)MESSAGE_INIT;
     pthread_mutex_init(&f->mutex, NULL);

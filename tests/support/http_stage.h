@@ -10,7 +10,7 @@
 #include "base/http.h"
 #include "support/message.h"
 
-enum { CONNECT_MS = 1000, TIMEOUT_MS = 1000 };
+enum { CONNECT_MS = 3000, PATIENCE_MS = 20000 };
 
 enum then { THEN_READ_ON, THEN_CLOSE, THEN_WAIT };
 
