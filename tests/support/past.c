@@ -322,3 +322,19 @@ bool past_is_alias(struct scene *s, const char *name)
     index_behind(s, name, behind, sizeof behind);
     return behind[0] && strcmp(behind, name) != 0;
 }
+
+bool past_is_blocked(struct scene *s, const char *index)
+{
+    char path[300];
+    json_t *answer;
+    bool blocked;
+
+    snprintf(path, sizeof path, "/%s%s/_settings", s->settings->opensearch.prefix, index);
+    answer = index_ask(s->settings, "GET", path, NULL);
+    blocked =
+        strcmp(json_member_text(json_at(json_object_iter_value(json_object_iter(answer)), "settings.index.blocks"),
+                                "write", "false"),
+               "true") == 0;
+    json_decref(answer);
+    return blocked;
+}

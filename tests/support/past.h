@@ -29,6 +29,7 @@ void past_lose(struct scene *s);
 /* Whether a concrete index, an alias of that name, or nothing is there. */
 bool past_is_index(struct scene *s, const char *name);
 bool past_is_alias(struct scene *s, const char *name);
+bool past_is_blocked(struct scene *s, const char *name); /* it takes no writes */
 
 /* Runs crier with the scene's configuration; its exit code, and in what it said the words wanted ("" for any). */
 int past_crier(struct scene *s, const char *wanted, const char *const words[]);
