@@ -34,8 +34,9 @@ bool metrics_check(const char *words, struct error *err); /* for configuration r
 
 /*
  * Adds each as a member of an "aggs" object; METRIC_UNIQUE is left out. No cardinality gets more than precision_most,
- * 0: each as it is configured. Below its threshold a cardinality is counted one by one, whatever the threshold is, and
- * the memory that OpenSearch takes for every bucket grows with it.
+ * 0: each as it is configured. Below its threshold a cardinality is counted one by one, whatever the threshold is (by
+ * 25 bits of each value's hash: two of a thousand are taken for one in some 15 of a thousand buckets), and the memory
+ * that OpenSearch takes for every bucket grows with it.
  */
 void metrics_add_aggregations(const struct metrics *m, int precision_most, json_t *aggs);
 

@@ -82,6 +82,7 @@ static int setup(void **state)
         st->model.seen[kind] = calloc((size_t)RECORDS * USERS * WINDOWS, 1);
         assert_non_null(st->model.seen[kind]);
     }
+    counting_give_salts(&st->counting, DAYS);
     make_records(st->counting.scene);
     counting_serve(&st->counting, 1);
     *state = st;

@@ -25,6 +25,12 @@ void counting_open(struct counting *c, const char *ini)
     c->http = http_new(&(struct http_options){.connect_ms = 2000, .timeout_ms = 20000});
 }
 
+void counting_give_salts(struct counting *c, int days)
+{
+    for (int day = 1; day <= days; day++)
+        scene_redis(c->scene, "SET crier:{salt}:2026-11-%02d %064d EX 86400", day, day);
+}
+
 void counting_close(struct counting *c)
 {
     for (size_t i = 0; i < c->service_count; i++)

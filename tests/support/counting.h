@@ -28,6 +28,13 @@ struct counting {
 void counting_open(struct counting *c, const char *ini);
 void counting_close(struct counting *c); /* ends the services and removes what there is of the prefix */
 
+/*
+ * Salts for so many days from 2026-11-01, the same ones each time: so a visitor has the same id in each run. Up to its
+ * precision OpenSearch's cardinality keeps 25 bits of each value; of 48 random ones two are taken for one some 34 times
+ * in a million, and where a test counts some hundred times so many, chance would fail it now and then.
+ */
+void counting_give_salts(struct counting *c, int days);
+
 /* Starts so many, each with a door at a port of its own. */
 void counting_serve(struct counting *c, size_t services);
 
