@@ -16,8 +16,8 @@
 #include "config/verbs.h"
 #include "handlers/webhook.h"
 #include "notifier/certificate.h"
-#include "notifier/service_event.h"
 #include "notifier/untaken.h"
+#include "notifier/verb_deed.h"
 #include "notifier/verbs.h"
 #include "scheduler/verbs.h"
 
@@ -214,13 +214,13 @@ static int unknown_verb(const char *name)
     return print_help(stderr);
 }
 
-/* What a verb does is said before it is done. */
-static int note_failure(const struct verb *v, const struct verb_call *call, int code)
+/* What the verb was about to do, and noted for the audit: how it ended. */
+static int note_end(const struct verb *v, int code)
 {
+    bool done = code == EXIT_DONE || code == EXIT_PART_FAILED;
     struct error err;
 
-    if (code != EXIT_DONE && code != EXIT_PART_FAILED &&
-        !service_event_deed_failed(call->settings, code, verb_why(), &err))
+    if (!verb_deed_over(done ? NULL : verb_why(), code, &err))
         verb_failed(v->name, &err);
     return code;
 }
@@ -236,7 +236,7 @@ static int run_with_settings(const struct verb *v, struct verb_call *call)
         call->settings = s;
         if (!s->service.core_dumps)
             memory_keep_private();
-        code = note_failure(v, call, v->run(call));
+        code = note_end(v, v->run(call));
     } else {
         fwrite(mistakes.data, 1, mistakes.length, stderr);
         code = verb_failed(v->name, &err);

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -14,10 +13,7 @@
 #include "notifier/pattern.h"
 #include "notifier/service_action.h"
 
-/* What the user at the command line does: this process has one. NULL: nothing, or how it ended was said. */
-static struct {
-    char *type, *subject;
-} deed;
+enum { NOTE_DEPTH_MOST = 64 };
 
 /* Who sits at the command line, also behind sudo. */
 static const char *operator_name(void)
@@ -76,43 +72,32 @@ bool service_event_is(struct span type)
     return patterns_match("crier.**", type);
 }
 
-static void forget_deed(void)
+static bool append_one(const struct settings *s, struct redis *r, const struct event *event, struct error *err)
 {
-    free(deed.type);
-    free(deed.subject);
-    deed.type = deed.subject = NULL;
-}
+    struct append *append = append_new(s, r);
+    enum append_outcome outcome;
+    bool ok =
+        append_events(append, &event, 1, &outcome, err) || error_in(err, "this could not be recorded for the audit");
 
-static void remember_deed(const char *type, const char *subject, bool ended)
-{
-    forget_deed();
-    if (ended)
-        return;
-    deed.type = xstrdup(type);
-    deed.subject = xstrdup(subject);
+    append_free(append);
+    return ok;
 }
 
 static bool send(const struct settings *s, struct redis *r, const struct said *said, json_t *data, struct error *err)
 {
-    struct append *append = append_new(s, r);
     struct arena *arena = arena_new();
     struct buf text = BUF_INIT;
     struct event event;
-    const struct event *one = &event;
-    enum append_outcome outcome;
-    bool ok, ended = json_object_get(data, "outcome") != NULL;
+    bool ok;
 
     assert(service_action_is(said->type));
     if (data)
         json_add(&text, data);
     fill(&event, arena, said, &text);
-    ok = append_events(append, &one, 1, &outcome, err) || error_in(err, "this could not be recorded for the audit");
-    if (ok && !said->actor)
-        remember_deed(said->type, said->subject, ended);
+    ok = append_one(s, r, &event, err);
     json_decref(data);
     buf_release(&text);
     arena_free(arena);
-    append_free(append);
     return ok;
 }
 
@@ -128,23 +113,72 @@ bool service_event_send_once(const struct settings *s, struct redis *r, const ch
     return send(s, r, &(struct said){type, subject, "services/crier", once}, data, err);
 }
 
-bool service_event_deed_failed(const struct settings *s, int exit_code, const char *why, struct error *err)
-{
-    struct redis *r;
-    json_t *data;
-    char *type = deed.type, *subject = deed.subject;
-    bool ok;
+/* ------------------------------------------------------------------------------------------------ noted beforehand */
 
-    if (!type)
-        return true;
-    deed.type = deed.subject = NULL;
-    data = json_pack("{s:s, s:i}", "outcome", "failure", "exit", exit_code);
-    if (*why)
-        json_object_set_new(data, "reason", json_stringn_nocheck(why, text_utf8_valid(why, strlen(why))));
-    r = settings_redis(s);
-    ok = service_event_send(s, r, type, subject, NULL, data, err);
-    redis_free(r);
-    free(type);
-    free(subject);
+static json_t *text_member(struct span text)
+{
+    return json_stringn_nocheck(text.text, text_utf8_valid(text.text, text.length));
+}
+
+char *service_event_note(const char *type, const char *subject, const char *actor, json_t *data)
+{
+    const struct said said = {type, subject, actor, NULL};
+    struct arena *arena = arena_new();
+    struct buf none = BUF_INIT, text = BUF_INIT;
+    struct event e;
+    json_t *note;
+
+    assert(service_action_is(type));
+    fill(&e, arena, &said, &none);
+    note = json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "id", text_member(e.id), "source", text_member(e.source),
+                     "type", text_member(e.type), "time_us", (json_int_t)e.time_us, "subject", text_member(e.subject),
+                     "actor", text_member(e.actor), "data", data ? data : json_object());
+    json_add(&text, note);
+    json_decref(note);
+    arena_free(arena);
+    return buf_take(&text);
+}
+
+static struct span member(const json_t *note, const char *name, struct arena *arena)
+{
+    return span_of(arena_text(arena, json_member_text(note, name, "")));
+}
+
+static void fill_noted(struct event *e, struct arena *arena, const json_t *note, const struct buf *data)
+{
+    char now[TIME_TEXT_BYTES];
+
+    *e = (struct event){.revision = REVISION_NONE, .time_us = json_integer_value(json_object_get(note, "time_us"))};
+    e->id = e->unique = member(note, "id", arena);
+    e->source = member(note, "source", arena);
+    e->type = member(note, "type", arena);
+    e->time = span_of(arena_text(arena, time_text(e->time_us, now)));
+    e->subject = member(note, "subject", arena);
+    e->actor = member(note, "actor", arena);
+    e->operation = e->traceparent = e->only = SPAN_NONE;
+    e->data = (struct span){data->data, data->length};
+}
+
+bool service_event_send_noted(const struct settings *s, struct redis *r, const char *note, json_t *more,
+                              struct error *err)
+{
+    struct arena *arena = arena_new();
+    struct buf text = BUF_INIT;
+    struct event event;
+    json_t *read = json_text_parse(note, strlen(note), NOTE_DEPTH_MOST, err), *data = json_object_get(read, "data");
+    bool ok = read != NULL;
+
+    if (ok) {
+        if (more)
+            json_object_update(data, more);
+        if (json_object_size(data) > 0)
+            json_add(&text, data);
+        fill_noted(&event, arena, read, &text);
+        ok = append_one(s, r, &event, err);
+    }
+    json_decref(more);
+    json_decref(read);
+    buf_release(&text);
+    arena_free(arena);
     return ok;
 }

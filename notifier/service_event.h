@@ -17,9 +17,9 @@
 bool service_event_is(struct span type);
 
 /*
- * type: past tense, after "crier." ("dead.retried"); subject "kind/id"; data is taken over and may be NULL. actor
- * "kind/id"; NULL is the user at the command line, whose deed is said first: where it cannot be recorded, it is not
- * done. type: one of notifier/service_action.h.
+ * type: past tense, after "crier." ("lease.taken"), one of notifier/service_action.h; subject "kind/id"; data is taken
+ * over and may be NULL. actor "kind/id"; NULL is the user at the command line. What somebody has the service do, and
+ * may fail, is a deed: notifier/deed.h.
  */
 bool service_event_send(const struct settings *s, struct redis *r, const char *type, const char *subject,
                         const char *actor, json_t *data, struct error *err) must_check;
@@ -31,10 +31,11 @@ bool service_event_send(const struct settings *s, struct redis *r, const char *t
 bool service_event_send_once(const struct settings *s, struct redis *r, const char *type, const char *subject,
                              const char *once, json_t *data, struct error *err) must_check;
 
-/*
- * The verb failed that said such a deed last: so did the deed, which is said, too. Nothing is said where there was
- * none, or where how it ended was said already (data.outcome). Called by the thread that runs the verb.
- */
-bool service_event_deed_failed(const struct settings *s, int exit_code, const char *why, struct error *err) must_check;
+/* The same event, written down to be sent later, as text without a NUL in it; yours to free. */
+char *service_event_note(const char *type, const char *subject, const char *actor, json_t *data);
+
+/* Sends it, with more members in its data; more is taken over and may be NULL. Sent again it is the same event. */
+bool service_event_send_noted(const struct settings *s, struct redis *r, const char *note, json_t *more,
+                              struct error *err) must_check;
 
 #endif

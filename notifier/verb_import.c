@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "notifier/access_log/access_log_import.h"
-#include "notifier/service_event.h"
+#include "notifier/verb_deed.h"
 #include "notifier/verbs.h"
 
 enum { BACKLOG_MOST = 100000 };
@@ -141,16 +141,11 @@ static bool put_in_order(struct import_run *run, int64_t *bytes, struct error *e
 static bool say_import(const struct import_run *run, const struct import_options *o, struct error *err)
 {
     json_t *files = json_array();
-    struct redis *r;
-    bool ok;
 
     for (size_t i = 0; i < run->count; i++)
         json_array_append_new(files, json_string(run->logs[i].path)); /* what is not UTF-8 is left out */
-    r = settings_redis(o->settings);
-    ok = service_event_send(o->settings, r, "log.imported", "logs/access", NULL,
-                            json_pack("{s:o, s:b}", "files", files, "again", o->again), err);
-    redis_free(r);
-    return ok;
+    return verb_deed_begin(o->settings, "log.imported", "logs/access",
+                           json_pack("{s:o, s:b}", "files", files, "again", o->again), err);
 }
 
 static bool import_all(struct import_run *run, int64_t bytes, struct error *err)

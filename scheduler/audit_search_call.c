@@ -113,7 +113,7 @@ static int show(struct search_call *s)
 
     if (!s->call->json)
         s->listing = listing_new("time action outcome actor resource event id");
-    ok = audit_reading_say(s->call->settings, &s->trail, &s->filter, NULL, &err) && search_held(s, c, &err);
+    ok = audit_reading_by_verb(s->call->settings, &s->trail, &s->filter, &err) && search_held(s, c, &err);
     if (ok && !s->listing)
         puts(s->shown ? "]" : "[]");
     else if (ok && s->csv)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/log.h"
+#include "notifier/deed.h"
 #include "notifier/service_event.h"
 #include "notifier/stream.h"
 #include "scheduler/lease.h"
@@ -15,7 +16,7 @@
 #include "scheduler/schedule.h"
 #include "scheduler/timer.h"
 
-enum { ANNOUNCE_EVERY = 3 }; /* renewals of the lease */
+enum { ANNOUNCE_EVERY = 3, LOST_EVERY = 30 }; /* renewals of the lease */
 
 struct clock_part {
     const struct settings *settings;
@@ -65,6 +66,15 @@ static const struct job jobs[] = {
     {"trim",  "every 5s",  trim_queue     },
     {"sweep", "every 10m", sweep_consumers},
 };
+
+/* Deeds of processes that are gone: not of one queue. */
+static void tell_lost_deeds(struct clock_part *c, int round)
+{
+    struct error err;
+
+    if (round % LOST_EVERY == 0 && lease_held(&c->lease) && !deeds_tell_lost(c->settings, c->redis, &err))
+        outage_say("deeds that were not ended: %s", err.text);
+}
 
 struct job_timer {
     struct schedule *schedule;
@@ -154,6 +164,7 @@ static void *clock_main(void *context)
     for (int round = 0; !stop_wanted(c->stop); round++) {
         renew(c, round);
         run_due(c, timers);
+        tell_lost_deeds(c, round);
         stop_sleep(c->stop, LEASE_RENEW_MS);
     }
     if (lease_held(&c->lease) && !lease_release(&c->lease, c->redis, &err))

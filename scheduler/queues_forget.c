@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/redis.h"
-#include "notifier/service_event.h"
 #include "notifier/stream.h"
+#include "notifier/verb_deed.h"
 
 struct forgetting {
     const struct verb_call *call;
@@ -18,9 +18,8 @@ struct forgetting {
 /* Said first: what cannot be recorded is not done. */
 static bool say(const struct forgetting *f, const char *queue, int64_t events, struct error *err)
 {
-    return service_event_send(f->call->settings, f->redis, "group.forgotten",
-                              arena_printf(f->arena, "handlers/%s", f->handler), NULL,
-                              json_pack("{s:s, s:I}", "queue", queue, "events", (json_int_t)events), err);
+    return verb_deed_begin(f->call->settings, "group.forgotten", arena_printf(f->arena, "handlers/%s", f->handler),
+                           json_pack("{s:s, s:I}", "queue", queue, "events", (json_int_t)events), err);
 }
 
 static bool forget_in(struct forgetting *f, const char *queue, struct error *err)
@@ -36,7 +35,8 @@ static bool forget_in(struct forgetting *f, const char *queue, struct error *err
             continue;
         f->groups++;
         f->events += events;
-        if (!f->call->dry_run && (!say(f, queue, events, err) || !stream_forget(f->redis, queue, f->handler, err)))
+        if (!f->call->dry_run &&
+            (!say(f, queue, events, err) || !verb_deed_settle(stream_forget(f->redis, queue, f->handler, err), err)))
             return false;
     }
     return true;

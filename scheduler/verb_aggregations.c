@@ -11,7 +11,7 @@
 #include "handlers/aggregate/aggregate_seed.h"
 #include "handlers/aggregate/bookmark.h"
 #include "handlers/aggregate/composite.h"
-#include "notifier/service_event.h"
+#include "notifier/verb_deed.h"
 #include "scheduler/clock_lane.h"
 #include "scheduler/verbs.h"
 
@@ -83,7 +83,7 @@ static bool say(struct aggregations_call *c, const struct handler_settings *hs, 
     if (c->to)
         json_object_set_new(data, "to", json_string(c->to));
     buf_printf(&subject, "handlers/%s", hs->name);
-    ok = service_event_send(c->call->settings, c->redis, what, subject.data, NULL, data, err);
+    ok = verb_deed_begin(c->call->settings, what, subject.data, data, err);
     buf_release(&subject);
     return ok;
 }

@@ -7,8 +7,8 @@
 #include "base/listing.h"
 #include "notifier/dead.h"
 #include "notifier/refusal.h"
-#include "notifier/service_event.h"
 #include "notifier/stream.h"
+#include "notifier/verb_deed.h"
 #include "scheduler/verbs.h"
 
 enum { PAGE = 500, LIST_DEFAULT = 100 };
@@ -208,11 +208,11 @@ static bool change_letter(struct dead_call *d, const char *queue, const struct d
     data = json_pack("{s:s,s:s,s:s,s:s%,s:s%}", "queue", queue, "handler", letter->handler, "reason", letter->reason,
                      "event_id", letter->event.id.text, letter->event.id.length, "event_type", letter->event.type.text,
                      letter->event.type.length);
-    if (!service_event_send(d->call->settings, d->redis, c->event, arena_printf(d->arena, "dead/%s", letter->id), NULL,
-                            data, err))
+    if (!verb_deed_begin(d->call->settings, c->event, arena_printf(d->arena, "dead/%s", letter->id), data, err))
         return false;
-    if (!(c->retry ? dead_retry(d->redis, queue, letter, &was, err)
-                   : dead_drop(d->redis, queue, letter->id, &was, err)))
+    if (!verb_deed_settle(c->retry ? dead_retry(d->redis, queue, letter, &was, err)
+                                   : dead_drop(d->redis, queue, letter->id, &was, err),
+                          err))
         return false;
     c->done += was;
     return true;

@@ -15,7 +15,7 @@
 #include "handlers/mail/mail_recipients.h"
 #include "handlers/mail/mail_sender.h"
 #include "notifier/envelope.h"
-#include "notifier/service_event.h"
+#include "notifier/verb_deed.h"
 #include "scheduler/verbs.h"
 
 enum { ATTEMPTS_DEFAULT = 100, EVENT_BYTES_MOST = 1024 * 1024, SHOWN_BYTES = 80 };
@@ -102,8 +102,8 @@ static int test(struct mail_call *m)
         return verb_usage("mail", err.text);
     if (m->call->dry_run)
         return EXIT_DONE;
-    if (!service_event_send(m->call->settings, m->redis, "mail.tested",
-                            arena_printf(m->arena, "handlers/%s", m->handler->name), NULL, NULL, &err))
+    if (!verb_deed_begin(m->call->settings, "mail.tested", arena_printf(m->arena, "handlers/%s", m->handler->name),
+                         NULL, &err))
         return verb_failed("mail test", &err);
     sender = mail_sender_new(m->office);
     mail_sender_test(sender, m->call->argv[1], m->arena, &attempt);
@@ -116,7 +116,7 @@ static int test(struct mail_call *m)
     listing_write(l, stdout, m->call->json);
     listing_free(l);
     mail_sender_free(sender);
-    return attempt.fate == DELIVERY_DONE ? EXIT_DONE : EXIT_FAILED;
+    return verb_deed_settle(delivery_attempt_done(&attempt, &err), &err) ? EXIT_DONE : EXIT_FAILED;
 }
 
 static void list_attempt(const struct mail_call *m, struct listing *l, const struct reply *fields)
@@ -167,9 +167,9 @@ static bool change(struct mail_call *m, const char *handler, enum mail_frequency
     const char *alias;
 
     return alias_of(m, &alias, err) &&
-           service_event_send(m->call->settings, m->redis, "mail.preference_set", alias, NULL,
-                              json_pack("{s:s, s:s*}", "mails", mail_frequency_word(f), "handler", handler), err) &&
-           mail_preference_set(m->redis, handler, m->call->argv[1], f, m->arena, err);
+           verb_deed_begin(m->call->settings, "mail.preference_set", alias,
+                           json_pack("{s:s, s:s*}", "mails", mail_frequency_word(f), "handler", handler), err) &&
+           verb_deed_settle(mail_preference_set(m->redis, handler, m->call->argv[1], f, m->arena, err), err);
 }
 
 /* For all handlers, or the one that is named. */

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/listing.h"
 #include "notifier/service_event.h"
+#include "notifier/verb_deed.h"
 #include "scheduler/reindex_call.h"
 #include "scheduler/verbs.h"
 
@@ -71,12 +72,18 @@ bool reindex_say(const struct reindex_call *c, const char *type, const char *ali
     return ok;
 }
 
+static json_t *data_of(const struct rebuild_state *s)
+{
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "old", s->old, "into", s->into, "source", s->source, "done",
+                     (json_int_t)s->done, "total", (json_int_t)s->total, "skipped", (json_int_t)s->skipped, "phase",
+                     rebuild_phase_name(s->phase));
+}
+
+/* That it begins is true however it ends: the end is an event of its own. */
 static bool say(const struct reindex_call *c, const char *type, const struct rebuild_state *s, const char *reason,
                 struct error *err)
 {
-    json_t *data = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "old", s->old, "into", s->into, "source", s->source,
-                             "done", (json_int_t)s->done, "total", (json_int_t)s->total, "skipped",
-                             (json_int_t)s->skipped, "phase", rebuild_phase_name(s->phase));
+    json_t *data = data_of(s);
 
     if (reason) {
         json_object_set_new(data, "outcome", json_string("failure"));
@@ -279,12 +286,23 @@ static bool take_away(struct reindex_call *c, struct error *err)
     return ok;
 }
 
+static bool begin_cancelling(const struct reindex_call *c, const struct rebuild_state *s, struct error *err)
+{
+    struct buf subject = BUF_INIT;
+    bool ok;
+
+    buf_printf(&subject, "indices/%s", s->alias);
+    ok = verb_deed_begin(c->call->settings, "reindex.cancelled", subject.data, data_of(s), err);
+    buf_release(&subject);
+    return ok;
+}
+
 static bool cancel(struct reindex_call *c, const struct rebuild_state *s, struct error *err)
 {
     struct long_work work;
     bool ok;
 
-    if (!say(c, "reindex.cancelled", s, NULL, err) || !rebuild_cancel_ask(c->redis, s->alias, err))
+    if (!begin_cancelling(c, s, err) || !rebuild_cancel_ask(c->redis, s->alias, err))
         return false;
     long_work_start(&work, "cancel", 0, true);
     ok = reindex_lease(c, &work, s->alias, err) && take_away(c, err);

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "handlers/replay/replay.h"
 #include "notifier/pattern.h"
-#include "notifier/service_event.h"
+#include "notifier/verb_deed.h"
 #include "scheduler/long_work.h"
 #include "scheduler/verbs.h"
 
@@ -104,7 +104,7 @@ static bool say(const struct replay_call *r, const struct replay *replay, struct
                      "to", r->to, "types", o->types, "subject", o->subject, "id", o->filter.id, "actor",
                      o->filter.actor, "operation", o->filter.operation, "resumed", o->resume);
     buf_printf(&subject, "replays/%s", replay_id(replay));
-    ok = service_event_send(o->settings, o->redis, "events.replayed", subject.data, NULL, data, err);
+    ok = verb_deed_begin(o->settings, "events.replayed", subject.data, data, err);
     buf_release(&subject);
     return ok;
 }

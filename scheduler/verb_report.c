@@ -8,7 +8,7 @@
 #include "handlers/report/report.h"
 #include "handlers/report/report_month.h"
 #include "handlers/report/report_send.h"
-#include "notifier/service_event.h"
+#include "notifier/verb_deed.h"
 #include "scheduler/verbs.h"
 
 enum { FILE_MODE = 0644 };
@@ -43,13 +43,13 @@ static bool write_report(const struct report_call *c, const struct report *r, st
 
 /* ---------------------------------------------------------------------------------------------------- its delivery */
 
-static bool note_sending(const struct report_call *c, const struct report *r, struct redis *redis, struct error *err)
+static bool note_sending(const struct report_call *c, const struct report *r, struct error *err)
 {
     char first[MONTH_TEXT_BYTES], last[MONTH_TEXT_BYTES], subject[40];
 
     snprintf(subject, sizeof subject, "report/%s", report_kind_name(r->kind));
-    return service_event_send(
-        c->call->settings, redis, "report.sent", subject, NULL,
+    return verb_deed_begin(
+        c->call->settings, "report.sent", subject,
         json_pack("{s:s, s:s}", "first", month_text(r->first, first), "last", month_text(r->last, last)), err);
 }
 
@@ -67,7 +67,7 @@ static bool send_report(const struct report_call *c, const struct report *r, str
         return true;
     }
     redis = settings_redis(c->call->settings);
-    ok = note_sending(c, r, redis, err) && report_send(r, redis, &options, &id, err);
+    ok = note_sending(c, r, err) && verb_deed_settle(report_send(r, redis, &options, &id, err), err);
     if (ok)
         fprintf(stderr, "%s %s: sent%s%s\n", report_kind_name(r->kind), month, id.length ? " as " : "", id.data);
     redis_free(redis);

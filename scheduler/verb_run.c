@@ -10,8 +10,8 @@
 #include "base/stop.h"
 #include "handlers/dirty.h"
 #include "handlers/registry.h"
-#include "notifier/service_event.h"
 #include "notifier/stream.h"
+#include "notifier/verb_deed.h"
 #include "scheduler/clock_lane.h"
 #include "scheduler/clock_part.h"
 #include "scheduler/lane.h"
@@ -50,13 +50,13 @@ static bool work_off(struct lane *head, struct lane *tail, bool quiet, struct er
     return ok;
 }
 
-static bool say_run(const struct settings *s, struct redis *r, const char *handler, struct error *err)
+static bool say_run(const struct settings *s, const char *handler, struct error *err)
 {
     struct buf subject = BUF_INIT;
     bool ok;
 
     buf_printf(&subject, "handlers/%s", handler);
-    ok = service_event_send(s, r, "handler.run", subject.data, NULL, NULL, err);
+    ok = verb_deed_begin(s, "handler.run", subject.data, NULL, err);
     buf_release(&subject);
     return ok;
 }
@@ -96,7 +96,7 @@ static bool run_handler(const struct verb_call *call, const struct handler_setti
     snprintf(process, sizeof process, "run-%d-%lld", (int)getpid(), (long long)clock_wall_us());
     tail = lane_new(s, hs, process, 0, err);
     head = tail ? lane_new_head(tail, err) : NULL;
-    ok = head && say_run(s, r, hs->name, err) && run_alive(head, tail, call, process, err);
+    ok = head && say_run(s, hs->name, err) && run_alive(head, tail, call, process, err);
     if (head)
         *tally = tally_of(head, tail);
     lane_free(head);
@@ -130,7 +130,7 @@ static bool run_by_clock(const struct verb_call *call, const struct handler_sett
     bool ok;
 
     progress_start(&tally.progress, "items", 0, call->json);
-    ok = say_run(call->settings, r, hs->name, err) &&
+    ok = say_run(call->settings, hs->name, err) &&
          clock_run_once(call->settings, hs, TURN_WAIT_MS, NULL, NULL, count_items, &tally, err);
     progress_end(&tally.progress);
     *items = tally.items;

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "handlers/aggregate/aggregate_repair.h"
 #include "handlers/repair/restated.h"
-#include "notifier/service_event.h"
+#include "notifier/verb_deed.h"
 #include "scheduler/statistics_call.h"
 #include "scheduler/verbs.h"
 
@@ -30,7 +30,7 @@ bool statistics_say(const struct statistics_call *c, const char *what, const cha
     bool ok;
 
     buf_printf(&subject, "%s/%s", kind, name);
-    ok = service_event_send(c->call->settings, c->redis, what, subject.data, NULL, data, err);
+    ok = verb_deed_begin(c->call->settings, what, subject.data, data, err);
     buf_release(&subject);
     return ok;
 }

@@ -6,7 +6,7 @@
 #include "base/listing.h"
 #include "handlers/handler.h"
 #include "handlers/webhook.h"
-#include "notifier/service_event.h"
+#include "notifier/verb_deed.h"
 #include "scheduler/verbs.h"
 #include "scheduler/webhooks_call.h"
 
@@ -134,8 +134,8 @@ static int attempts(struct webhooks_call *w)
 
 bool webhooks_record(const struct webhooks_call *w, const char *type, struct error *err)
 {
-    return service_event_send(w->call->settings, w->redis, type, arena_printf(w->arena, "webhooks/%s", w->named.name),
-                              NULL, json_pack("{s:s}", "handler", w->named.handler->name), err);
+    return verb_deed_begin(w->call->settings, type, arena_printf(w->arena, "webhooks/%s", w->named.name),
+                           json_pack("{s:s}", "handler", w->named.handler->name), err);
 }
 
 int webhooks_done(const struct webhooks_call *w, const char *what, bool ok, const struct error *err)
@@ -191,7 +191,7 @@ static int test(struct webhooks_call *w)
     if (!webhooks_record(w, "webhook.tested", &err) || !webhook_named_test(&w->named, w->arena, &answer, &err))
         return verb_failed("webhooks test", &err);
     print_answer(w, &answer.attempt);
-    return answer.attempt.fate == DELIVERY_DONE ? EXIT_DONE : EXIT_FAILED;
+    return verb_deed_settle(delivery_attempt_done(&answer.attempt, &err), &err) ? EXIT_DONE : EXIT_FAILED;
 }
 
 static int resend(struct webhooks_call *w)

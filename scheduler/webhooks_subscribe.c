@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "notifier/verb_deed.h"
 #include "scheduler/webhooks_call.h"
 
 /* An option that is there without its value; "" where it is not given. */
@@ -144,8 +145,8 @@ static bool seal_one(struct webhooks_call *w, const struct subscriptions *all, c
         return error_set(err, ERROR_CONFIG, "%s: %s", s->id, s->closed);
     if (!s->seal_old)
         return true;
-    ok = w->call->dry_run ||
-         (webhooks_record(w, "webhook.sealed", err) && subscription_seal(all, s->id, w->arena, &was, err));
+    ok = w->call->dry_run || (webhooks_record(w, "webhook.sealed", err) &&
+                              verb_deed_settle(subscription_seal(all, s->id, w->arena, &was, err), err));
     *sealed += ok && was;
     return ok;
 }

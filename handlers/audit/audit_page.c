@@ -83,41 +83,53 @@ static unsigned refuse(struct buf *body, const struct error *err)
     return page_refuse(body, 503, "the audit log cannot be read now");
 }
 
-/* Each page is one: who goes on from a place may have made it up. */
-static bool say_reading(const struct audit_page *p, const struct caller *caller, const struct audit_filter *f,
-                        struct error *err)
+/* Each page is one reading: who goes on from a place may have made it up. */
+static struct deed *begin_reading(const struct audit_page *p, struct redis *r, const struct caller *caller,
+                                  const struct audit_filter *f, struct error *err)
 {
     struct buf actor = BUF_INIT;
-    bool ok;
+    struct deed *d;
 
     buf_printf(&actor, *caller->id ? "tokens/%s" : "services/door", caller->id);
-    ok = audit_reading_say(p->settings, &p->trail, f, actor.data, err);
+    d = audit_reading_begin(p->settings, r, &p->trail, f, actor.data, err);
     buf_release(&actor);
+    return d;
+}
+
+static bool read_page(const struct audit_page *p, const struct page_request *request, const struct audit_filter *f,
+                      size_t limit, struct buf *body, struct error *err)
+{
+    const char *place = page_argument(request, "after");
+    struct client *c = client_new(&p->opensearch);
+    struct buf after = BUF_INIT;
+    json_t *entries = NULL;
+    bool ok;
+
+    buf_add_text(&after, place ? place : "");
+    ok = audit_search_page(c, &p->trail, f, limit, &after, &entries, err);
+    if (ok)
+        timeline_answer("entries", entries, &after, may_see, &(struct view){p, request->caller}, body);
+    client_free(c);
+    json_decref(entries);
+    buf_release(&after);
     return ok;
 }
 
 unsigned audit_page_answer(void *audit_page, const struct page_request *request, struct buf *body)
 {
     const struct audit_page *p = audit_page;
-    const char *place = page_argument(request, "after");
-    struct buf after = BUF_INIT;
     struct audit_filter filter;
     struct error err = ERROR_INIT;
-    json_t *entries = NULL;
-    struct client *c;
-    unsigned status = 200;
+    struct redis *r;
+    struct deed *d;
     size_t limit;
+    bool ok;
 
-    if (!read_request(request, &filter, &limit, &err) || !say_reading(p, request->caller, &filter, &err))
+    if (!read_request(request, &filter, &limit, &err))
         return refuse(body, &err);
-    buf_add_text(&after, place ? place : "");
-    c = client_new(&p->opensearch);
-    if (audit_search_page(c, &p->trail, &filter, limit, &after, &entries, &err))
-        timeline_answer("entries", entries, &after, may_see, &(struct view){p, request->caller}, body);
-    else
-        status = refuse(body, &err);
-    client_free(c);
-    json_decref(entries);
-    buf_release(&after);
-    return status;
+    r = settings_redis(p->settings);
+    d = begin_reading(p, r, request->caller, &filter, &err);
+    ok = d && deed_settle(d, r, read_page(p, request, &filter, limit, body, &err), &err);
+    redis_free(r);
+    return ok ? 200 : refuse(body, &err);
 }

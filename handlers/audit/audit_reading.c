@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "notifier/service_event.h"
+#include "notifier/verb_deed.h"
 
 static void add_text(json_t *filters, const char *name, const char *value)
 {
@@ -32,16 +32,31 @@ static json_t *filters_of(const struct audit_filter *f)
     return json_pack("{s:o}", "filters", filters);
 }
 
-bool audit_reading_say(const struct settings *s, const struct audit_trail *t, const struct audit_filter *f,
-                       const char *actor, struct error *err)
+static void add_subject(const struct audit_trail *t, struct buf *out)
 {
-    struct redis *r = settings_redis(s);
+    buf_printf(out, "handlers/%s", t->handler);
+}
+
+struct deed *audit_reading_begin(const struct settings *s, struct redis *r, const struct audit_trail *t,
+                                 const struct audit_filter *f, const char *actor, struct error *err)
+{
+    struct buf subject = BUF_INIT;
+    struct deed *d;
+
+    add_subject(t, &subject);
+    d = deed_begin(s, r, "audit.searched", subject.data, actor, filters_of(f), err);
+    buf_release(&subject);
+    return d;
+}
+
+bool audit_reading_by_verb(const struct settings *s, const struct audit_trail *t, const struct audit_filter *f,
+                           struct error *err)
+{
     struct buf subject = BUF_INIT;
     bool ok;
 
-    buf_printf(&subject, "handlers/%s", t->handler);
-    ok = service_event_send(s, r, "audit.searched", subject.data, actor, filters_of(f), err);
+    add_subject(t, &subject);
+    ok = verb_deed_begin(s, "audit.searched", subject.data, filters_of(f), err);
     buf_release(&subject);
-    redis_free(r);
     return ok;
 }

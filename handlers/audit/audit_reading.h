@@ -8,12 +8,17 @@
 #include "base/error.h"
 #include "config/settings.h"
 #include "handlers/audit/audit_search.h"
+#include "notifier/deed.h"
 
 /*
- * Says who is about to read entries, and which. actor "kind/id"; NULL is the user at the command line. False: it cannot
- * be recorded (ERROR_AGAIN), so nothing is to be shown. Makes a link to Redis of its own: any thread may call it.
+ * Notes who is about to read entries, and which; deed_settle when they were read. actor "kind/id". NULL: it cannot be
+ * noted (ERROR_AGAIN), so nothing is to be shown.
  */
-bool audit_reading_say(const struct settings *s, const struct audit_trail *t, const struct audit_filter *f,
-                       const char *actor, struct error *err) must_check;
+struct deed *audit_reading_begin(const struct settings *s, struct redis *r, const struct audit_trail *t,
+                                 const struct audit_filter *f, const char *actor, struct error *err) must_check;
+
+/* The same as the deed of the verb, by the user at the command line. */
+bool audit_reading_by_verb(const struct settings *s, const struct audit_trail *t, const struct audit_filter *f,
+                           struct error *err) must_check;
 
 #endif

@@ -320,3 +320,11 @@ bool delivery_store_attempts(struct delivery_store *s, size_t most, struct arena
 {
     return redis_do(s->redis, arena, out, err, "XREVRANGE %s + - COUNT %d", s->attempts, (int)most);
 }
+
+bool delivery_attempt_done(const struct delivery_attempt *a, struct error *why)
+{
+    if (a->fate == DELIVERY_DONE)
+        return true;
+    return *a->error ? error_set(why, ERROR_AGAIN, "%s", a->error)
+                     : error_set(why, ERROR_AGAIN, "it was answered with %d", (int)a->status);
+}

@@ -92,6 +92,9 @@ struct delivery_attempt {
     struct span reply;      /* its first DELIVERY_REPLY_BYTES count */
 };
 
+/* Whether it was taken; else why says why not. */
+bool delivery_attempt_done(const struct delivery_attempt *a, struct error *why);
+
 /* Records the attempt, and moves the delivery on. *failing_since_us: since when none came through; 0: one just did. */
 bool delivery_store_settle(struct delivery_store *s, const struct delivery_claim *claim,
                            const struct delivery_attempt *attempt, struct arena *arena, int64_t *failing_since_us,

@@ -9,8 +9,8 @@
 #include "handlers/mail/address.h"
 #include "handlers/mail/mail_link.h"
 #include "handlers/mail/mail_preferences.h"
+#include "notifier/deed.h"
 #include "notifier/page_links.h"
-#include "notifier/service_event.h"
 
 enum { DEPTH_MOST = 2, LINKS_MOST = 2 };
 
@@ -26,6 +26,7 @@ struct visit {
     struct redis *redis;
     struct arena *arena;
     struct buf *body;
+    struct deed *deed; /* between its beginning and its end */
     struct error err;
 };
 
@@ -59,15 +60,22 @@ static unsigned refuse(struct visit *v)
     return page_refuse_error(v->body, "/mail", &v->err);
 }
 
-/* The deed is recorded before it is done, and without the address. */
+/* The deed is noted before it is done, and without the address. */
 static bool record(struct visit *v, const char *digest, const char *handler, enum mail_frequency f)
 {
     const struct caller *c = v->request->caller;
     const char *actor = *c->id ? arena_printf(v->arena, "tokens/%s", c->id) : "services/door", *alias;
 
     return mail_address_alias(v->redis, digest, v->arena, &alias, &v->err) &&
-           service_event_send(v->pages->settings, v->redis, "mail.preference_set", alias, actor,
-                              json_pack("{s:s, s:s*}", "mails", mail_frequency_word(f), "handler", handler), &v->err);
+           (v->deed =
+                deed_begin(v->pages->settings, v->redis, "mail.preference_set", alias, actor,
+                           json_pack("{s:s, s:s*}", "mails", mail_frequency_word(f), "handler", handler), &v->err));
+}
+
+/* After it: how it ended, by v->err where it failed. */
+static bool settle(struct visit *v, bool done)
+{
+    return deed_settle(v->deed, v->redis, done, &v->err);
 }
 
 /* ------------------------------------------------------------------------------------------------ preferences */
@@ -142,7 +150,7 @@ static unsigned change(struct visit *v, const char *address)
 
     mail_preference_digest(address, digest);
     ok = wish && read_wish(v, wish, &handler, &f) && record(v, digest, handler, f) &&
-         mail_preference_set(v->redis, handler, address, f, v->arena, &v->err);
+         settle(v, mail_preference_set(v->redis, handler, address, f, v->arena, &v->err));
     json_decref(wish);
     return ok ? tell(v, address) : refuse(v);
 }
@@ -180,7 +188,7 @@ static unsigned unsubscribe(struct visit *v)
         return 200;
     }
     if (!record(v, digest, handler, MAIL_OFF) ||
-        !mail_preference_set_digest(v->redis, handler, digest, MAIL_OFF, v->arena, &v->err))
+        !settle(v, mail_preference_set_digest(v->redis, handler, digest, MAIL_OFF, v->arena, &v->err)))
         return refuse(v);
     buf_add_text(v->body, done_page);
     return 200;

@@ -5,38 +5,25 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "handlers/webhook/webhook_visit.h"
-#include "notifier/service_event.h"
+#include "notifier/deed.h"
 
 enum { DEPTH_MOST = 4, SUBSCRIPTIONS_OF_ONE = 20, LONG_VISITS_MOST = 2 };
 
-static bool say(struct webhook_visit *v, const char *type, json_t *data, struct error *err)
+/* Before the deed: what cannot be noted is not done. */
+static bool record(struct webhook_visit *v, const char *type)
 {
     const struct caller *c = v->request->caller;
     const char *actor = *c->id ? arena_printf(v->arena, "tokens/%s", c->id) : "services/door";
 
-    json_object_set_new(data, "handler", json_string(v->named.handler->name));
-    return service_event_send(v->pages->settings, v->redis, type, arena_printf(v->arena, "webhooks/%s", v->named.name),
-                              actor, data, err);
+    v->deed = deed_begin(v->pages->settings, v->redis, type, arena_printf(v->arena, "webhooks/%s", v->named.name),
+                         actor, json_pack("{s:s}", "handler", v->named.handler->name), &v->err);
+    return v->deed != NULL;
 }
 
-/* Before the deed: what cannot be recorded is not done. */
-static bool record(struct webhook_visit *v, const char *type)
+/* After it: how it ended, by v->err where it failed. */
+static bool settle(struct webhook_visit *v, bool done)
 {
-    return say(v, type, json_object(), &v->err);
-}
-
-/* After it: of what failed that, too, is recorded, by v->err. */
-static bool settle(struct webhook_visit *v, const char *type, bool done)
-{
-    struct error ignored = ERROR_INIT; /* the caller is told of the deed's own */
-    const char *why = v->err.text;
-
-    if (!done && !say(v, type,
-                      json_pack("{s:s, s:o}", "outcome", "failure", "reason",
-                                json_stringn_nocheck(why, text_utf8_valid(why, strlen(why)))),
-                      &ignored))
-        log_warn("%s of webhook %s failed, which could not be recorded: %s", type, v->named.name, ignored.text);
-    return done;
+    return deed_settle(v->deed, v->redis, done, &v->err);
 }
 
 /* Of one that is signed by v1a nobody is shown more than what verifies. */
@@ -160,7 +147,7 @@ unsigned webhook_page_add(struct webhook_visit *v)
     subscription_make(&s, w.kind, v->arena);
     v->named.name = s.id;
     v->named.subscription = &s;
-    if (!record(v, "webhook.created") || !settle(v, "webhook.created", subscription_add(&all, &s, v->arena, &v->err)))
+    if (!record(v, "webhook.created") || !settle(v, subscription_add(&all, &s, v->arena, &v->err)))
         return webhook_visit_refuse(v);
     return show_secret(v, 201);
 }
@@ -179,7 +166,7 @@ unsigned webhook_page_remove(struct webhook_visit *v)
     bool was;
 
     if (!is_subscription(v) || !record(v, "webhook.removed") ||
-        !settle(v, "webhook.removed", subscription_remove(&all, v->named.name, &was, &v->err)))
+        !settle(v, subscription_remove(&all, v->named.name, &was, &v->err)))
         return webhook_visit_refuse(v);
     buf_add_text(v->body, "{\"removed\":true}");
     return 200;
@@ -194,8 +181,7 @@ unsigned webhook_page_rotate(struct webhook_visit *v)
     if (!kind)
         kind = "";
     if (!is_subscription(v) || !subscription_kind(kind, &ignored, &v->err) || !record(v, "webhook.rotated") ||
-        !settle(v, "webhook.rotated",
-                subscription_rotate(&all, v->named.subscription, over != NULL, kind, v->arena, &v->err)))
+        !settle(v, subscription_rotate(&all, v->named.subscription, over != NULL, kind, v->arena, &v->err)))
         return webhook_visit_refuse(v);
     if (!over)
         return show_secret(v, 200);
@@ -207,9 +193,8 @@ static unsigned set_state(struct webhook_visit *v, bool pause)
 {
     struct webhook_store *store = webhook_store_new(v->redis, v->named.name);
     const char *type = pause ? "webhook.paused" : "webhook.resumed";
-    bool ok = record(v, type) && settle(v, type,
-                                        pause ? webhook_store_pause(store, clock_wall_us(), &v->err)
-                                              : webhook_store_turn_on(store, &v->err));
+    bool ok = record(v, type) && settle(v, pause ? webhook_store_pause(store, clock_wall_us(), &v->err)
+                                                 : webhook_store_turn_on(store, &v->err));
 
     webhook_store_free(store);
     return ok ? webhook_page_show(v) : webhook_visit_refuse(v);
@@ -251,6 +236,17 @@ static unsigned refuse_long(struct webhook_visit *v)
     return page_refuse(v->body, 429, "%d such requests are under way already: try again later", LONG_VISITS_MOST);
 }
 
+/* True: there is an answer to tell; the deed is done only where it is a good one. */
+static bool try_target(struct webhook_visit *v, struct webhook_answer *answer)
+{
+    struct error why = ERROR_INIT;
+
+    if (!webhook_named_test(&v->named, v->arena, answer, &v->err))
+        return settle(v, false);
+    deed_settle(v->deed, v->redis, delivery_attempt_done(&answer->attempt, &why), &why);
+    return true;
+}
+
 unsigned webhook_page_test(struct webhook_visit *v)
 {
     struct webhook_answer answer;
@@ -258,8 +254,7 @@ unsigned webhook_page_test(struct webhook_visit *v)
 
     if (!begin_long(v))
         return refuse_long(v);
-    ok = record(v, "webhook.tested") &&
-         settle(v, "webhook.tested", webhook_named_test(&v->named, v->arena, &answer, &v->err));
+    ok = record(v, "webhook.tested") && try_target(v, &answer);
     end_long(v);
     return ok ? webhook_page_tested(v, &answer) : webhook_visit_refuse(v);
 }
@@ -271,8 +266,7 @@ unsigned webhook_page_resend(struct webhook_visit *v)
     if (!begin_long(v))
         return refuse_long(v);
     ok = record(v, "webhook.resent") &&
-         settle(v, "webhook.resent",
-                webhook_named_resend(v->pages->settings, v->redis, &v->named, v->id, v->arena, &v->err));
+         settle(v, webhook_named_resend(v->pages->settings, v->redis, &v->named, v->id, v->arena, &v->err));
     end_long(v);
     if (!ok)
         return webhook_visit_refuse(v);

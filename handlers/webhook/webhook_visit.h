@@ -23,6 +23,7 @@ struct webhook_visit {
     struct buf *body;
     struct webhook_named named; /* the one that is asked for; name NULL: all of them */
     const char *id;             /* of the delivery that is asked for; "": none */
+    struct deed *deed;          /* between its beginning and its end */
     struct error err;
 };
 

@@ -10,6 +10,7 @@
 #include "notifier/access/token.h"
 #include "notifier/pattern.h"
 #include "notifier/service_event.h"
+#include "notifier/verb_deed.h"
 #include "notifier/verbs.h"
 
 struct tokens_call {
@@ -18,10 +19,9 @@ struct tokens_call {
     struct arena *arena;
 };
 
-static bool record(const struct tokens_call *t, const char *type, const char *id, json_t *data, struct error *err)
+static const char *subject_of(const struct tokens_call *t, const char *id)
 {
-    return service_event_send(t->call->settings, t->redis, type, arena_printf(t->arena, "tokens/%s", id), NULL, data,
-                              err);
+    return arena_printf(t->arena, "tokens/%s", id);
 }
 
 /* ------------------------------------------------------------------------------------------------------ create */
@@ -80,7 +80,7 @@ static bool read_token(struct tokens_call *t, struct token *out, struct error *e
            (!expires || read_expiry(expires, out, err));
 }
 
-/* What it may is recorded, and the token itself shown this once. */
+/* What it may is recorded, and the token itself shown this once: one that could not be recorded nobody ever sees. */
 static int create(struct tokens_call *t)
 {
     char text[TOKEN_TEXT_BYTES];
@@ -92,11 +92,11 @@ static int create(struct tokens_call *t)
     if (!read_token(t, &token, &err))
         return verb_usage("tokens", err.text);
     scopes_add(token.scopes, &scopes);
-    ok =
-        t->call->dry_run ||
-        (token_create(t->redis, &token, text, &err) &&
-         record(t, "token.created", token.id,
-                json_pack("{s:s, s:s, s:s}", "name", token.name, "scopes", scopes.data, "events", token.events), &err));
+    ok = t->call->dry_run ||
+         (token_create(t->redis, &token, text, &err) &&
+          service_event_send(
+              t->call->settings, t->redis, "token.created", subject_of(t, token.id), NULL,
+              json_pack("{s:s, s:s, s:s}", "name", token.name, "scopes", scopes.data, "events", token.events), &err));
     if (ok && t->call->dry_run)
         printf("would make a token for %s: %s\n", token.name, scopes.data);
     else if (ok && t->call->json)
@@ -149,7 +149,7 @@ static int revoke(struct tokens_call *t)
     if (t->call->argc != 2)
         return verb_usage("tokens", "give the id of one token: crier tokens list shows them");
     if (!t->call->dry_run)
-        ok = record(t, "token.revoked", t->call->argv[1], NULL, &err) &&
+        ok = verb_deed_begin(t->call->settings, "token.revoked", subject_of(t, t->call->argv[1]), NULL, &err) &&
              token_revoke(t->redis, t->call->argv[1], &was, &err) &&
              (was || error_set(&err, ERROR_INPUT, "there is no token %s", t->call->argv[1]));
     if (ok && !t->call->json)

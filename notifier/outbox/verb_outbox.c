@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/listing.h"
 #include "notifier/outbox/outbox.h"
-#include "notifier/service_event.h"
+#include "notifier/verb_deed.h"
 #include "notifier/verbs.h"
 
 enum { LIST_DEFAULT = 100, PAGE = 500 };
@@ -102,7 +102,6 @@ static int list_parked(struct outbox_call *c)
 struct change {
     const char *verb, *event; /* "retry", "outbox.retried" */
     bool (*make)(struct outbox *o, const char *number, bool *was, struct error *err);
-    struct redis *redis;
     int64_t done;
 };
 
@@ -119,8 +118,8 @@ static bool change_row(struct outbox_call *c, struct change *change, const struc
         buf_printf(&subject, "outbox/%s/%s", c->own->name, number);
         data = json_pack("{s:s,s:s,s:s}", "outbox", c->own->name, "event_id", postgres_value(rows, row, PARKED_ID).text,
                          "reason", postgres_value(rows, row, PARKED_REASON).text);
-        ok = service_event_send(c->call->settings, change->redis, change->event, subject.data, NULL, data, err) &&
-             change->make(c->outbox, number, &was, err);
+        ok = verb_deed_begin(c->call->settings, change->event, subject.data, data, err) &&
+             verb_deed_settle(change->make(c->outbox, number, &was, err), err);
         buf_release(&subject);
     }
     change->done += ok && was;
@@ -162,7 +161,6 @@ static int change_parked(struct outbox_call *c, struct change change)
         buf_release(&numbers);
         return verb_usage("outbox", "name rows by their number (`crier outbox parked NAME` shows it), or give --all");
     }
-    change.redis = settings_redis(c->call->settings);
     ok = outbox_parked(c->outbox, INT32_MAX, c->all ? NULL : numbers.data, &rows, &err) &&
          change_rows(c, &change, rows, &err);
     if (ok && !c->all && change.done < c->call->argc - 2)
@@ -174,7 +172,6 @@ static int change_parked(struct outbox_call *c, struct change change)
     else
         printf("%s%s: %lld\n", change.verb, c->call->dry_run ? " (dry run)" : "", (long long)change.done);
     postgres_rows_free(rows);
-    redis_free(change.redis);
     buf_release(&numbers);
     if (ok)
         return EXIT_DONE;

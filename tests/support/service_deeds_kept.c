@@ -88,8 +88,10 @@ static void retry_row(struct service_stage *s)
 
 static void drop_row(struct service_stage *s)
 {
-    park_row(s);
-    SAY(s, 0, "outbox", "drop", "platform", "--all");
+    park_row(s); /* the one that was tried again may be back, too */
+    SAY(s, 0, "outbox", "drop", "platform",
+        arena_printf(s->scene->arena, "%lld",
+                     (long long)postgres_number(s->link, "SELECT max(number) FROM crier_outbox_parked")));
 }
 
 /* --------------------------------------------------------------------------------------------------------- the past */

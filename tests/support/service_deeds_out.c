@@ -38,6 +38,13 @@ static void set_preference(struct service_stage *s)
     SAY(s, 0, "mail", "preferences", "ada@example.org", "daily");
 }
 
+static void set_preference_in_vain(struct service_stage *s)
+{
+    service_stage_spoil_preferences(s);
+    SAY(s, 1, "mail", "preferences", "ada@example.org", "weekly");
+    service_stage_mend_preferences(s);
+}
+
 static void add_webhook(struct service_stage *s)
 {
     const char *said = SAY(s, 0, "webhooks", "add", service_stage_url(s), "--owner", "Ada");
@@ -149,16 +156,17 @@ const struct service_deed deeds_of_what_goes_out[] = {
     {"mail.tested",     test_mail, "operators/USER", "handlers/mails", "success"},
     {"mail.tested",            test_mail_in_vain, "operators/USER", "handlers/mails", "failure"},
     {"mail.preference_set",         set_preference, "operators/USER", "addresses/", "success"},
-    {"webhook.created",     add_webhook, "operators/USER", "webhooks/wh_", "success"},
-    {"webhook.paused",            pause_webhook, "operators/USER", "webhooks/wh_", "success"},
-    {"webhook.resumed",         resume_webhook, "operators/USER", "webhooks/wh_", "success"},
-    {"webhook.rotated",     rotate_webhook, "operators/USER", "webhooks/wh_", "success"},
-    {"webhook.sealed",            seal_webhook, "operators/USER", "webhooks/wh_", "success"},
-    {"webhook.removed", remove_webhook, "operators/USER", "webhooks/wh_", "success"},
-    {"webhook.tested",     test_webhook, "operators/USER", "webhooks/hook", "success"},
-    {"webhook.tested",            test_webhook_in_vain, "operators/USER", "webhooks/hook", "failure"},
+    {"mail.preference_set",     set_preference_in_vain, "operators/USER", "addresses/", "failure"},
+    {"webhook.created",            add_webhook, "operators/USER", "webhooks/wh_", "success"},
+    {"webhook.paused",         pause_webhook, "operators/USER", "webhooks/wh_", "success"},
+    {"webhook.resumed",     resume_webhook, "operators/USER", "webhooks/wh_", "success"},
+    {"webhook.rotated",            rotate_webhook, "operators/USER", "webhooks/wh_", "success"},
+    {"webhook.sealed", seal_webhook, "operators/USER", "webhooks/wh_", "success"},
+    {"webhook.removed",     remove_webhook, "operators/USER", "webhooks/wh_", "success"},
+    {"webhook.tested",            test_webhook, "operators/USER", "webhooks/hook", "success"},
+    {"webhook.tested", test_webhook_in_vain, "operators/USER", "webhooks/hook", "failure"},
     {"webhook.resent",     resend_webhook, "operators/USER", "webhooks/hook", "success"},
-    {"webhook.failing",     webhook_fails, "services/crier", "webhooks/hook", "success"},
-    {"webhook.disabled",            webhook_is_gone, "services/crier", "webhooks/hook", "success"},
-    {0     },
+    {"webhook.failing",            webhook_fails, "services/crier", "webhooks/hook", "success"},
+    {"webhook.disabled",     webhook_is_gone, "services/crier", "webhooks/hook", "success"},
+    {0    },
 };

@@ -253,9 +253,9 @@ json_t *service_stage_entry(struct service_stage *s, const char *action, const c
     buf_printf(
         &body,
         "{\"size\":1,\"track_total_hits\":true,\"query\":{\"bool\":{\"filter\":[{\"term\":{\"action\":\"crier.%s\"}},"
-        "{\"term\":{\"outcome\":\"%s\"}}]}},"
+        "{\"wildcard\":{\"outcome\":\"%s\"}}]}},"
         "\"sort\":[{\"time\":{\"order\":\"desc\",\"unmapped_type\":\"date\"}}]}",
-        action, outcome);
+        action, outcome ? outcome : "*");
     answer = index_ask(settings, "POST", path.data, body.data);
     *count = json_integer_value(json_at(answer, "hits.total.value"));
     entry = json_incref(json_object_get(json_array_get(json_at(answer, "hits.hits"), 0), "_source"));
@@ -348,4 +348,15 @@ void service_stage_emit(struct service_stage *s, const char *type, int days_ago)
 const char *service_stage_url(struct service_stage *s)
 {
     return arena_printf(s->scene->arena, "http://127.0.0.1:%d/x", hook_server_port(s->target));
+}
+
+void service_stage_spoil_preferences(struct service_stage *s)
+{
+    scene_redis(s->scene, "RENAME crier:{mail}:preferences crier:{mail}:kept");
+    scene_redis(s->scene, "SET crier:{mail}:preferences spoilt");
+}
+
+void service_stage_mend_preferences(struct service_stage *s)
+{
+    scene_redis(s->scene, "RENAME crier:{mail}:kept crier:{mail}:preferences");
 }

@@ -35,7 +35,8 @@ const char *service_stage_say(struct service_stage *s, int code, const char *con
 /* Begins, gets a signal, and is ended by it: once the stream has an event of that type. */
 void service_stage_interrupt(struct service_stage *s, const char *type, const char *const words[]);
 
-/* The newest entry of an action with that outcome and how many there are; NULL where there is none. Yours. */
+/* The newest entry of an action with that outcome (NULL: any) and how many there are; NULL where there is none. Yours.
+ */
 json_t *service_stage_entry(struct service_stage *s, const char *action, const char *outcome, int64_t *count);
 
 /* `crier serve`, where it does not run yet; and its end. */
@@ -51,6 +52,10 @@ const char *service_stage_ask(struct service_stage *s, const char *method, const
 void service_stage_emit(struct service_stage *s, const char *type, int days_ago);
 
 const char *service_stage_url(struct service_stage *s); /* of the target, in the arena */
+
+/* Where the preferences of mails are kept is something else: Redis refuses to write them; until it is mended. */
+void service_stage_spoil_preferences(struct service_stage *s);
+void service_stage_mend_preferences(struct service_stage *s);
 
 /* Between two looks at what is waited for; fails the test where it is too late (clock_monotonic_ms). */
 void service_stage_look_again(int64_t until_ms, const char *what);
