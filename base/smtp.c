@@ -16,6 +16,7 @@ enum {
     STATUS_LEAVING = 421,
     MESSAGES_MOST = 100, /* over one link: another may lead to a server with less to do */
     IDLE_MS = 5000,
+    UPLOAD_BYTES = 16 * 1024, /* libcurl's least: of 64 KiB it asks the system for anew with each message */
 };
 
 struct smtp {
@@ -119,6 +120,7 @@ static void link_open(struct smtp *s)
     curl_easy_setopt(s->link, CURLOPT_CONNECTTIMEOUT_MS, (long)o->timeout_ms);
     curl_easy_setopt(s->link, CURLOPT_FTP_RESPONSE_TIMEOUT, (long)(o->timeout_ms + 999) / 1000); /* of QUIT's answer */
     curl_easy_setopt(s->link, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(s->link, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BYTES);
     curl_easy_setopt(s->link, CURLOPT_READFUNCTION, give_message);
     curl_easy_setopt(s->link, CURLOPT_READDATA, s);
     curl_easy_setopt(s->link, CURLOPT_HEADERFUNCTION, on_line);

@@ -4,6 +4,8 @@
 
 #include "handlers/mail/mail_digest.h"
 
+enum { ROOM_FIRST = 4 };
+
 static const char data_prefix[] = "data.", subject_itself[] = "subject";
 
 /* ------------------------------------------------------------------------------------------------- configuration */
@@ -46,6 +48,21 @@ static const char *language_of(const char *said, struct arena *arena)
     return *said && mail_language_check(said, &ignored) ? arena_text(arena, said) : "";
 }
 
+static void make_room(struct mail_recipients *r, struct arena *arena)
+{
+    const char **items, **languages;
+
+    r->room = r->room ? 2 * r->room : ROOM_FIRST;
+    items = arena_alloc(arena, r->room * sizeof *items);
+    languages = arena_alloc(arena, r->room * sizeof *languages);
+    for (size_t i = 0; i < r->count; i++) {
+        items[i] = r->items[i];
+        languages[i] = r->languages[i];
+    }
+    r->items = items;
+    r->languages = languages;
+}
+
 static void add_recipient(struct mail_recipients *r, const char *text, const char *language, struct arena *arena)
 {
     struct error err;
@@ -62,6 +79,8 @@ static void add_recipient(struct mail_recipients *r, const char *text, const cha
     for (size_t i = 0; i < r->count; i++)
         if (strcmp(r->items[i], address) == 0)
             return;
+    if (r->count == r->room)
+        make_room(r, arena);
     r->languages[r->count] = language;
     r->items[r->count++] = address;
 }
@@ -86,11 +105,11 @@ static struct mail_values values_of(const char *to, const struct event *e, const
     } else if (strcmp(to, subject_itself) == 0) {
         id = event_subject_id(e);
         if (id.length > 0)
-            values.items[values.count++] = arena_copy(arena, id.text, id.length);
+            mail_values_add(&values, arena_copy(arena, id.text, id.length));
         else
             values.missing++;
     } else {
-        values.items[values.count++] = to;
+        mail_values_add(&values, to);
     }
     return values;
 }
@@ -144,9 +163,7 @@ bool mail_recipients_find(struct mail_directory *d, const struct event *e, const
     bool digest = span_is(e->type, MAIL_DIGEST_TYPE);
     struct mail_values values = values_of(digest ? "data.to" : mail_directory_options(d)->to, e, data, arena);
 
-    *out = (struct mail_recipients){.items = arena_zero(arena, MAIL_RECIPIENTS_MOST * sizeof *out->items),
-                                    .languages = arena_zero(arena, MAIL_RECIPIENTS_MOST * sizeof *out->languages),
-                                    .wrong = values.wrong + values.missing,
+    *out = (struct mail_recipients){.wrong = values.wrong + values.missing,
                                     .nowhere = values.count + values.wrong == 0};
     if (is_looked_up(d, e))
         return look_up(d, &values, out, err);

@@ -22,7 +22,7 @@ enum { MAIL_RECIPIENTS_MOST = MAIL_VALUES_MOST };
 struct mail_recipients {
     const char **items;     /* addresses, each once, their domains in small letters */
     const char **languages; /* of each; "": that of the event */
-    size_t count;
+    size_t count, room;
     size_t wrong; /* values that are no address, or lead to none, or are too many, or are not there: */
     bool nowhere; /* there is no value at all */
 };

@@ -3,11 +3,26 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { NAME_BYTES_MOST = 200 };
+enum { NAME_BYTES_MOST = 200, ROOM_FIRST = 4 };
 
 struct mail_values mail_values_new(struct arena *arena)
 {
-    return (struct mail_values){.items = arena_zero(arena, MAIL_VALUES_MOST * sizeof(char *)), .arena = arena};
+    return (struct mail_values){.arena = arena};
+}
+
+/* Most events have one or two: room for all that may be would be most of a batch's memory. */
+void mail_values_add(struct mail_values *v, const char *text)
+{
+    if (v->count == v->room) {
+        const char **more;
+
+        v->room = v->room ? 2 * v->room : ROOM_FIRST;
+        more = arena_alloc(v->arena, v->room * sizeof *more);
+        for (size_t i = 0; i < v->count; i++)
+            more[i] = v->items[i];
+        v->items = more;
+    }
+    v->items[v->count++] = text;
 }
 
 static void take(struct mail_values *v, const json_t *value)
@@ -17,9 +32,9 @@ static void take(struct mail_values *v, const json_t *value)
     if (v->count == MAIL_VALUES_MOST || !(number || json_is_string(value)))
         v->wrong++;
     else if (number)
-        v->items[v->count++] = arena_printf(v->arena, "%lld", (long long)json_integer_value(value));
+        mail_values_add(v, arena_printf(v->arena, "%lld", (long long)json_integer_value(value)));
     else
-        v->items[v->count++] = arena_text(v->arena, json_string_value(value));
+        mail_values_add(v, arena_text(v->arena, json_string_value(value)));
 }
 
 void mail_values_gather(struct mail_values *v, const json_t *value, const char *path)

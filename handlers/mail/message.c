@@ -137,6 +137,27 @@ static void quote_add(struct quoting *q, const char *bytes, size_t length)
     q->column += length;
 }
 
+/* A space or tab at the end of a line does not. */
+static bool stays_plain(struct span text, size_t at)
+{
+    char c = text.text[at], next = at + 1 < text.length ? text.text[at + 1] : '\n';
+
+    return c == ' ' || c == '\t' ? next != '\n' && next != '\r' : c > ' ' && c < 0x7f && c != '=';
+}
+
+/* As many bytes as stay plain and have room on the line, at least the first; returns how many. */
+static size_t quote_add_plain(struct quoting *q, struct span text, size_t at)
+{
+    size_t length = 1, room;
+
+    quote_add(q, &text.text[at], 1);
+    room = QUOTED_BYTES_MOST - 1 - q->column;
+    while (length <= room && at + length < text.length && stays_plain(text, at + length))
+        length++;
+    quote_add(q, &text.text[at + 1], length - 1);
+    return length;
+}
+
 /* Quoted-printable (RFC 2045 §6.7); line ends of any kind become CRLF. */
 static void add_quoted(struct buf *out, struct span text)
 {
@@ -144,15 +165,14 @@ static void add_quoted(struct buf *out, struct span text)
 
     for (size_t i = 0; i < text.length; i++) {
         unsigned char c = (unsigned char)text.text[i];
-        bool last = i + 1 == text.length || text.text[i + 1] == '\n' || text.text[i + 1] == '\r';
         char code[4];
 
         if (c == '\r' || c == '\n') {
             i += c == '\r' && i + 1 < text.length && text.text[i + 1] == '\n';
             buf_add_text(out, "\r\n");
             q.column = 0;
-        } else if ((c > ' ' && c < 0x7f && c != '=') || ((c == ' ' || c == '\t') && !last)) {
-            quote_add(&q, &text.text[i], 1);
+        } else if (stays_plain(text, i)) {
+            i += quote_add_plain(&q, text, i) - 1;
         } else {
             snprintf(code, sizeof code, "=%02X", c);
             quote_add(&q, code, 3);
