@@ -151,6 +151,71 @@ static void nothing_is_lost_by_a_service_that_is_killed(void **state)
     mail_stage_close(s);
 }
 
+/* -------------------------------------------------------------------------------------------------- taken ahead */
+
+static int64_t due_later(struct mail_stage *s)
+{
+    return scene_redis(s->scene, "ZCOUNT crier:{mail}:due:mails %lld +inf", (long long)clock_wall_us())->integer;
+}
+
+/* By the claims of the service that went they would wait for most of a minute. */
+static void a_service_that_is_stopped_leaves_no_mail_claimed(void **state)
+{
+    enum { RECIPIENTS = 200, STOPS = 3 };
+    struct mail_stage *s = mail_stage_open("");
+    struct server *serve = crier_serve_start(s->scene->config_path);
+    struct buf data = BUF_INIT;
+    json_t *all;
+
+    (void)state;
+    buf_add_text(&data, "{\"name\":\"N\",\"to\":[");
+    for (int i = 0; i < RECIPIENTS; i++)
+        buf_printf(&data, "%s\"u%d@example.org\"", i > 0 ? "," : "", i);
+    buf_add_text(&data, "]}");
+    append(s, "a", data.data);
+    for (size_t i = 0; i < STOPS; i++) {
+        json_decref(mail_server_await(s->server, 10 + 30 * i));
+        server_stop(serve);
+        assert_int_equal(due_later(s), 0);
+        server_restart(serve);
+    }
+    json_decref(mail_server_await(s->server, RECIPIENTS));
+    server_stop(serve);
+    assert_int_equal(scene_redis(s->scene, "ZCARD crier:{mail}:due:mails")->integer, 0);
+    all = mail_server_messages(s->server);
+    assert_int_equal(json_array_size(all), RECIPIENTS);
+    json_decref(all);
+    buf_release(&data);
+    server_free(serve);
+    mail_stage_close(s);
+}
+
+/* An older crier keeps it so. */
+static void a_mail_that_says_not_whose_wishes_count_is_spared_too(void **state)
+{
+    struct mail_stage *s = mail_stage_open("");
+    struct server *serve = crier_serve_start(s->scene->config_path);
+    const char *id;
+    json_t *all;
+
+    (void)state;
+    mail_server_behave(s->server, "450");
+    append(s, "a", to_all);
+    mail_stage_await_attempts(s->scene, 1);
+    mail_server_behave(s->server, "ok");
+    id = scene_redis(s->scene, "ZRANGE crier:{mail}:due:mails 0 0")->items[0].text;
+    assert_int_equal(scene_redis(s->scene, "HDEL crier:{mail}:delivery:mails:%s who", id)->integer, 1);
+    free(say(s, 0, "mail", "preferences", "u@example.org", "off"));
+    scene_redis(s->scene, "ZADD crier:{mail}:due:mails 0 %s", id);
+    assert_string_equal(mail_stage_attempt_field(mail_stage_await_attempts(s->scene, 2), 0, "error"),
+                        "not sent: the recipient wants no mail");
+    all = mail_server_messages(s->server);
+    assert_int_equal(json_array_size(all), 0);
+    json_decref(all);
+    server_free(serve);
+    mail_stage_close(s);
+}
+
 /* ------------------------------------------------------------------------------------------------------ check */
 
 static void check_shows_mistakes_of_templates_and_types_without_one(void **state)
@@ -254,6 +319,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_kill_between_the_servers_word_and_ours_costs_one_more_mail_with_the_same_id),
         cmocka_unit_test(nothing_is_lost_by_a_service_that_is_killed),
+        cmocka_unit_test(a_service_that_is_stopped_leaves_no_mail_claimed),
+        cmocka_unit_test(a_mail_that_says_not_whose_wishes_count_is_spared_too),
         cmocka_unit_test(check_shows_mistakes_of_templates_and_types_without_one),
         cmocka_unit_test(verbs_preview_and_test),
         cmocka_unit_test(the_password_is_never_shown),

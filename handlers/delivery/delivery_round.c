@@ -1,5 +1,9 @@
 #include "handlers/delivery/delivery_round.h"
 
+#include <stdlib.h>
+
+#include "base/alloc.h"
+
 static bool ask(struct delivery_move *m, int64_t now_us, struct error *err)
 {
     if (m->attempt)
@@ -39,8 +43,7 @@ static bool take_replies(struct redis *r, struct delivery_move *moves, size_t co
 
 bool delivery_round(struct redis *r, struct delivery_move *moves, size_t count, int64_t now_us, struct error *err)
 {
-    struct arena *arena = arena_new();
-    bool *unknown = arena_zero(arena, count + 1), ok = true;
+    bool *unknown = xcalloc(count + 1, sizeof *unknown), ok = true;
 
     for (size_t i = 0; ok && i < count; i++)
         ok = ask(&moves[i], now_us, err);
@@ -50,6 +53,6 @@ bool delivery_round(struct redis *r, struct delivery_move *moves, size_t count, 
     for (size_t i = 0; ok && i < count; i++)
         if (unknown[i])
             again(&moves[i], now_us);
-    arena_free(arena);
+    free(unknown);
     return ok;
 }

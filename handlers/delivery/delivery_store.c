@@ -27,8 +27,9 @@ static struct redis_script add_script = {
 };
 
 /*
- * KEYS: due, target. ARGV: now, the claim's end, what a delivery's key begins with. Returns how long nothing is due
- * (-1: not known), or 0, id and the delivery's words. A delivery that expired is passed over.
+ * KEYS: due, target, and wishes where they are wanted. ARGV: now, the claim's end, what a delivery's key begins with,
+ * the owner. Returns how long nothing is due (-1: not known), or 0, id, the delivery's words, and the recipient's
+ * wishes where it says who that is. A delivery that expired is passed over.
  */
 static struct redis_script claim_script = {
     .text = SCRIPT_ALLOW_OOM "local target = redis.call('HMGET', KEYS[2], 'off', 'quiet_us', 'paused_us')\n"
@@ -42,7 +43,10 @@ static struct redis_script claim_script = {
                              "  local delivery = redis.call('HGETALL', ARGV[3] .. first[1])\n"
                              "  if #delivery > 0 then\n"
                              "    redis.call('ZADD', KEYS[1], ARGV[2], first[1])\n"
-                             "    return {0, first[1], delivery}\n"
+                             "    local who = KEYS[3] and redis.call('HGET', ARGV[3] .. first[1], 'who')\n"
+                             "    if not who then return {0, first[1], delivery} end\n"
+                             "    local wishes = redis.call('HMGET', KEYS[3], who, who .. ':' .. ARGV[4])\n"
+                             "    return {0, first[1], delivery, wishes}\n"
                              "  end\n"
                              "  redis.call('ZREM', KEYS[1], first[1])\n"
                              "end\n"
@@ -137,6 +141,10 @@ static void add_args(struct delivery_store *s, const struct delivery_order *o, i
         args_text(&s->args, "note");
         args_text(&s->args, o->note);
     }
+    if (o->who) {
+        args_text(&s->args, "who");
+        args_text(&s->args, o->who);
+    }
     event_add_fields(o->event, &s->args);
 }
 
@@ -198,12 +206,15 @@ bool delivery_store_waiting(struct delivery_store *s, struct arena *arena, int64
 
 static void claim_args(struct delivery_store *s, int64_t now_us, int64_t hold_us)
 {
-    redis_script_args(&claim_script, &s->args, 2);
+    redis_script_args(&claim_script, &s->args, s->wishes ? 3 : 2);
     args_text(&s->args, s->due);
     args_text(&s->args, s->target);
+    if (s->wishes)
+        args_text(&s->args, s->wishes);
     args_int(&s->args, now_us);
     args_int(&s->args, now_us + hold_us);
     args_text(&s->args, s->delivery);
+    args_text(&s->args, s->owner);
 }
 
 bool delivery_store_ask_claim(struct delivery_store *s, int64_t now_us, int64_t hold_us, struct error *err)
@@ -224,6 +235,7 @@ bool delivery_store_read_claim(const struct reply *reply, int64_t until_us, stru
     out->to = reply_field_text(&reply->items[2], "to");
     out->note = reply_field_text(&reply->items[2], "note");
     out->tries = atoi(reply_field_text(&reply->items[2], "tries"));
+    out->wishes = reply->count > 3 ? &reply->items[3] : NULL;
     return event_from_fields(&out->event, &reply->items[2], err);
 }
 

@@ -29,6 +29,7 @@ struct delivery_store {
     const char *area, *owner;                                                         /* lent */
     char due[KEY_BYTES], target[KEY_BYTES], attempts[KEY_BYTES], delivery[KEY_BYTES]; /* delivery: without the id */
     int64_t remember_s; /* a delivery that was done is not taken again so long; 0: it may be */
+    const char *wishes; /* key of a hash with recipients' wishes, which then come with a claim; NULL: none; lent */
 };
 
 void delivery_store_init(struct delivery_store *s, struct redis *r, const char *area, const char *owner);
@@ -43,6 +44,7 @@ struct delivery_order {
     const struct event *event;
     const char *to;   /* "": the owner says it */
     const char *note; /* the owner's own word, which the claim gives back; NULL or "": none */
+    const char *who;  /* the recipient as wishes have it: in the fields WHO and WHO:OWNER; NULL: they say nothing */
 };
 
 /* What is to be kept. */
@@ -69,9 +71,10 @@ struct delivery_claim {
     const char *id; /* "": nothing is due */
     const char *to, *note;
     struct event event;
-    int tries;        /* before this one */
-    int64_t until_us; /* the claim's end, by which it is known */
-    int64_t wait_us;  /* where nothing is due: until something is; -1: not known */
+    int tries;                  /* before this one */
+    int64_t until_us;           /* the claim's end, by which it is known */
+    int64_t wait_us;            /* where nothing is due: until something is; -1: not known */
+    const struct reply *wishes; /* as they are now: both fields' values; NULL: the order said not whose, or none come */
 };
 
 /* The delivery that is due longest, for hold_us. */

@@ -2,12 +2,14 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/log.h"
+#include "handlers/delivery/delivery_round.h"
 #include "handlers/mail/mail_digest.h"
 #include "handlers/mail/mail_link.h"
 #include "handlers/mail/mail_preferences.h"
@@ -27,7 +29,9 @@ struct member {
     struct redis *redis;
     struct delivery_store store, digests;
     struct mail_sender *sender;
-    struct arena *arena;
+    struct arena *arena;         /* of the mail in hand */
+    struct delivery_claim ahead; /* taken by the question that settled the one before; id "": none was */
+    struct arena *ahead_arena;
     pthread_t thread;
 };
 
@@ -80,6 +84,16 @@ static bool wait_due(struct mail_crew *c, int64_t wait_us)
     return !stop;
 }
 
+static bool is_over(struct mail_crew *c)
+{
+    bool stop;
+
+    pthread_mutex_lock(&c->mutex);
+    stop = c->stop;
+    pthread_mutex_unlock(&c->mutex);
+    return stop;
+}
+
 /* "" where none is wanted. The key is asked for each time: an emptied Redis has a new one. */
 static bool make_link(struct member *m, const char *to, const char **out, struct error *err)
 {
@@ -101,14 +115,22 @@ static struct delivery_attempt not_sent(const char *why)
         .fate = DELIVERY_DONE, .started_us = clock_wall_us(), .error = why, .reply = SPAN_NONE};
 }
 
-/* Asked as late as can be: who turned mails off gets none of those that wait, either. */
+/* As of the claim, after which the mail is sent at once: who turned mails off gets none of those that wait, either. */
+static bool wish_of(struct member *m, const struct delivery_claim *claim, enum mail_frequency *out, struct error *err)
+{
+    if (!claim->wishes) /* a digest, or kept by an older crier */
+        return mail_preference_get(m->redis, m->crew->office->name, claim->to, m->arena, out, err);
+    *out = mail_preference_of(claim->wishes);
+    return true;
+}
+
 static bool attempt(struct member *m, const struct delivery_claim *claim, struct delivery_attempt *out,
                     struct error *err)
 {
     enum mail_frequency wanted;
     const char *one_click;
 
-    if (!mail_preference_get(m->redis, m->crew->office->name, claim->to, m->arena, &wanted, err))
+    if (!wish_of(m, claim, &wanted, err))
         return false;
     if (wanted == MAIL_OFF) {
         *out = not_sent("not sent: the recipient wants no mail");
@@ -122,11 +144,14 @@ static bool attempt(struct member *m, const struct delivery_claim *claim, struct
     return true;
 }
 
+static int64_t hold_us(const struct member *m)
+{
+    return (HOLD_TIMEOUTS * m->crew->office->options->timeout_ms + HOLD_MORE_MS) * 1000;
+}
+
 static bool claim_due(struct member *m, struct delivery_store *store, struct delivery_claim *claim, struct error *err)
 {
-    int64_t hold_us = (HOLD_TIMEOUTS * m->crew->office->options->timeout_ms + HOLD_MORE_MS) * 1000;
-
-    return delivery_store_claim(store, clock_wall_us(), hold_us, m->arena, claim, err);
+    return delivery_store_claim(store, clock_wall_us(), hold_us(m), m->arena, claim, err);
 }
 
 /* What was sent and cannot be noted goes out a second time: a Redis that is away is asked again while the claim lasts.
@@ -144,6 +169,34 @@ static bool settle(struct member *m, struct delivery_store *store, const struct 
     return true;
 }
 
+/* By one question the mail in hand is settled and the next one taken, but where the crew is to end. A letter comes
+ * before both. Where that fails the mail in hand counts, as it was sent: what was taken is due again when its claim
+ * ends.
+ */
+static bool settle_and_claim(struct member *m, struct delivery_claim *claim, const struct delivery_attempt *a,
+                             struct error *err)
+{
+    struct delivery_move moves[] = {
+        {.store = &m->store, .arena = m->arena,       .claim = claim,     .attempt = a         },
+        {.store = &m->store, .arena = m->ahead_arena, .claim = &m->ahead, .hold_us = hold_us(m)},
+    };
+    struct error ignored;
+
+    if (a->fate == DELIVERY_DEAD || is_over(m->crew))
+        return settle(m, &m->store, claim, a, err);
+    if (!delivery_round(m->redis, moves, ARRAY_LENGTH(moves), clock_wall_us(), &ignored) || !moves[0].ok) {
+        m->ahead.id = "";
+        return settle(m, &m->store, claim, a, err);
+    }
+    if (!moves[1].ok) {
+        m->ahead.id = "";
+        *err = moves[1].err;
+    } else if (strcmp(m->ahead.id, claim->id) == 0) {
+        m->ahead.id = ""; /* Redis had forgotten how to settle, so the claim came first: no second mail of that */
+    }
+    return moves[1].ok;
+}
+
 static bool send_digest(struct member *m, struct delivery_claim *claim, struct error *err)
 {
     struct delivery_attempt outcome;
@@ -159,6 +212,22 @@ static bool send_digest(struct member *m, struct delivery_claim *claim, struct e
            (outcome.fate == DELIVERY_AGAIN || mail_digest_drop(&m->digests, claim->id, m->arena, err));
 }
 
+/* The mail taken ahead, or else one that is due. False: Redis is away. */
+static bool take(struct member *m, struct delivery_claim *out, struct error *err)
+{
+    struct arena *done = m->arena;
+
+    m->arena = m->ahead_arena;
+    m->ahead_arena = done;
+    arena_reset(done);
+    *out = m->ahead;
+    m->ahead.id = "";
+    if (*out->id)
+        return true;
+    arena_reset(m->arena);
+    return claim_due(m, &m->store, out, err);
+}
+
 /* One mail, if one is due, of those by themselves first. Returns how long nothing is: 0 after a mail, -1 where it is
  * not known. */
 static int64_t work(struct member *m, struct error *err)
@@ -166,11 +235,10 @@ static int64_t work(struct member *m, struct error *err)
     struct delivery_claim claim, digest;
     struct delivery_attempt outcome;
 
-    arena_reset(m->arena);
-    if (!claim_due(m, &m->store, &claim, err))
+    if (!take(m, &claim, err))
         return -1;
     if (*claim.id)
-        return attempt(m, &claim, &outcome, err) && settle(m, &m->store, &claim, &outcome, err) ? 0 : -1;
+        return attempt(m, &claim, &outcome, err) && settle_and_claim(m, &claim, &outcome, err) ? 0 : -1;
     if (!claim_due(m, &m->digests, &digest, err))
         return -1;
     if (*digest.id)
@@ -180,14 +248,15 @@ static int64_t work(struct member *m, struct error *err)
                                                                                         : claim.wait_us;
 }
 
-/* What cannot be settled is due again when its claim ends, with the same Message-ID. */
+/* What cannot be settled is due again when its claim ends, with the same Message-ID. One that was taken ahead is sent
+ * before the end, or it would wait for that. */
 static void *member_main(void *context)
 {
     static struct log_limit limit = LOG_LIMIT_INIT;
     struct member *m = context;
     int64_t wait_us = 0;
 
-    while (wait_due(m->crew, wait_us)) {
+    while (wait_due(m->crew, wait_us) || *m->ahead.id) {
         struct error err = ERROR_INIT;
 
         wait_us = work(m, &err);
@@ -219,9 +288,12 @@ static void member_open(struct member *m, struct mail_crew *c)
     m->redis = settings_redis(c->settings);
     delivery_store_init(&m->store, m->redis, MAIL_AREA, c->office->name);
     m->store.remember_s = MAIL_REMEMBER_S;
+    m->store.wishes = MAIL_PREFERENCES_KEY;
     mail_digest_store_init(&m->digests, m->redis, c->office->name);
     m->sender = mail_sender_new(c->office);
     m->arena = arena_new();
+    m->ahead_arena = arena_new();
+    m->ahead.id = "";
 }
 
 struct mail_crew *mail_crew_start(const struct settings *s, const struct mail_office *o)
@@ -268,6 +340,7 @@ void mail_crew_join(struct mail_crew *c)
         delivery_store_release(&c->members[i].digests);
         redis_free(c->members[i].redis);
         arena_free(c->members[i].arena);
+        arena_free(c->members[i].ahead_arena);
     }
     pthread_cond_destroy(&c->woken);
     pthread_mutex_destroy(&c->mutex);

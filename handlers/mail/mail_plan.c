@@ -83,11 +83,15 @@ static bool make_item(const struct mail_planner *p, const struct event *e, const
 }
 
 static void order(const struct mail_planner *p, const struct event *e, const struct mail_recipients *to, size_t i,
-                  struct delivery_order *out)
+                  struct arena *arena, struct delivery_order *out)
 {
+    char digest[ID_TEXT_BYTES];
+
+    mail_preference_digest(to->items[i], digest);
     out->event = e;
     out->to = to->items[i];
     out->note = to->languages[i];
+    out->who = arena_text(arena, digest);
     delivery_id("mail_", p->office->name, out->to, e, out->id);
 }
 
@@ -106,12 +110,12 @@ static bool order_all(struct mail_planner *p, const struct event *e, const json_
         struct delivery_order *one;
 
         if (wanted[i] != MAIL_DAILY && wanted[i] != MAIL_WEEKLY) {
-            order(p, e, to, i, add_order(orders));
+            order(p, e, to, i, arena, add_order(orders));
             continue;
         }
         if (edition->item.length == 0 && !make_item(p, e, data, to->items[i], edition, arena, err))
             return false;
-        order(p, e, to, i, one = arena_zero(arena, sizeof *one));
+        order(p, e, to, i, arena, one = arena_zero(arena, sizeof *one));
         *add_digest_order(orders) = (struct mail_digest_order){one, wanted[i], edition->item};
     }
     return true;

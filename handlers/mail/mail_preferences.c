@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 
-static const char key[] = "crier:{mail}:preferences";
+static const char key[] = MAIL_PREFERENCES_KEY;
 
 static const char *const words[] = {
     [MAIL_AT_ONCE] = "at-once", [MAIL_OFF] = "off", [MAIL_DAILY] = "daily", [MAIL_WEEKLY] = "weekly"};
@@ -52,6 +52,11 @@ static enum mail_frequency effective(const struct reply *all, const struct reply
     if (own->text && mail_frequency_read(own->text, &f))
         return f;
     return all->text && mail_frequency_read(all->text, &f) ? f : MAIL_AT_ONCE;
+}
+
+enum mail_frequency mail_preference_of(const struct reply *values)
+{
+    return values->count == 2 ? effective(&values->items[0], &values->items[1]) : MAIL_AT_ONCE;
 }
 
 bool mail_preferences_get(struct redis *r, const char *handler, const char *const *addresses, size_t count,

@@ -17,6 +17,8 @@
 #include "base/hash.h"
 #include "base/redis.h"
 
+#define MAIL_PREFERENCES_KEY "crier:{mail}:preferences"
+
 enum mail_frequency { MAIL_AT_ONCE, MAIL_OFF, MAIL_DAILY, MAIL_WEEKLY };
 
 /* "at-once", or "on", "off", "daily", "weekly". False: none of them. */
@@ -28,6 +30,9 @@ bool mail_preferences_get(struct redis *r, const char *handler, const char *cons
                           struct arena *arena, enum mail_frequency *out, struct error *err) must_check;
 bool mail_preference_get(struct redis *r, const char *handler, const char *address, struct arena *arena,
                          enum mail_frequency *out, struct error *err) must_check;
+
+/* The same from the values of the two fields, for all and of one handler. */
+enum mail_frequency mail_preference_of(const struct reply *values);
 
 /* handler NULL: for all. */
 bool mail_preference_set(struct redis *r, const char *handler, const char *address, enum mail_frequency f,

@@ -163,8 +163,8 @@ bool mail_recipients_find(struct mail_directory *d, const struct event *e, const
     bool digest = span_is(e->type, MAIL_DIGEST_TYPE);
     struct mail_values values = values_of(digest ? "data.to" : mail_directory_options(d)->to, e, data, arena);
 
-    *out = (struct mail_recipients){.wrong = values.wrong + values.missing,
-                                    .nowhere = values.count + values.wrong == 0};
+    *out =
+        (struct mail_recipients){.wrong = values.wrong + values.missing, .nowhere = values.count + values.wrong == 0};
     if (is_looked_up(d, e))
         return look_up(d, &values, out, err);
     for (size_t i = 0; i < values.count; i++)
