@@ -13,25 +13,15 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/http.h"
-#include "base/text.h"
 #include "notifier/operation/operations.h"
 #include "support/browser.h"
+#include "support/browser_site.h"
 #include "support/post_server.h"
 #include "support/scene.h"
 #include "support/serve_client.h"
 #include "support/work.h"
 
-enum { PATIENCE_MS = 60000, IDS_MOST = 1000, ID_ROOM = 48 };
-
-/* A server with pages, and what they told it. */
-struct site {
-    struct post_server *server;
-    struct buf page;
-    char ids[IDS_MOST][ID_ROOM];
-    size_t count, opened, lost; /* messages; connections that began, and that broke off */
-    struct buf heard;           /* the messages' data, a line each */
-    bool closed, gap;           /* it does not come back; results were missed */
-};
+enum { PATIENCE_MS = 60000 };
 
 struct stage {
     struct scene *scene;
@@ -72,54 +62,6 @@ static const char by_fetch[] = "(async () => {\n"
 
 /* ------------------------------------------------------------------------------------------------------- pages */
 
-static void take_message(struct site *s, const char *text)
-{
-    const char *data = strchr(text, ' ');
-
-    if (!data || s->count == IDS_MOST)
-        return;
-    snprintf(s->ids[s->count++], ID_ROOM, "%.*s", (int)(data - text), text);
-    buf_add_text(&s->heard, data + 1);
-    buf_add_char(&s->heard, '\n');
-}
-
-static void answer_page(void *context, const struct post_request *request, struct post_reply *reply)
-{
-    struct site *s = context;
-    const char *text = request->length ? request->body : "";
-
-    if (strcmp(request->path, "/") == 0) {
-        reply->status = 200;
-        reply->type = "text/html; charset=utf-8";
-        buf_add(&reply->body, s->page.data, s->page.length);
-    } else if (strcmp(request->path, "/message") == 0) {
-        take_message(s, text);
-    } else if (strcmp(request->path, "/opened") == 0) {
-        s->opened++;
-    } else if (strcmp(request->path, "/gap") == 0) {
-        s->gap = true;
-    } else if (strcmp(request->path, "/error") == 0) {
-        s->lost++;
-        s->closed = *text == '2'; /* EventSource.CLOSED */
-    } else {
-        reply->status = 404;
-    }
-}
-
-static void site_open(struct site *s)
-{
-    buf_init(&s->page);
-    buf_init(&s->heard);
-    s->server = post_server_start(answer_page, s);
-}
-
-static void site_close(struct site *s)
-{
-    post_server_free(s->server);
-    buf_release(&s->page);
-    buf_release(&s->heard);
-}
-
 static void until(struct stage *s, struct site *site, bool (*question)(const struct site *site, size_t n), size_t n,
                   const char *what)
 {
@@ -136,27 +78,6 @@ static void until(struct stage *s, struct site *site, bool (*question)(const str
         }
         nanosleep(&(struct timespec){.tv_nsec = so ? 0 : 10000000}, NULL);
     }
-}
-
-static bool has_opened(const struct site *s, size_t n)
-{
-    return s->opened >= n;
-}
-
-static bool has_lost(const struct site *s, size_t n)
-{
-    return s->lost >= n;
-}
-
-static bool is_closed(const struct site *s, size_t n)
-{
-    (void)n;
-    return s->closed;
-}
-
-static bool has_heard(const struct site *s, size_t n)
-{
-    return s->count >= n;
 }
 
 /* ------------------------------------------------------------------------------------------------------- crier */
@@ -321,20 +242,20 @@ static void a_page_hears_each_result_once_over_a_kill_of_crier(void **state)
     const struct reply *entries;
 
     browse(s, site, by_event_source, "");
-    until(s, site, has_opened, 1, "a browser that listens");
+    until(s, site, site_has_opened, 1, "a browser that listens");
     for (int i = 0, at = 0; i < ROUNDS; i++, at += 2 * EVENTS) {
         emit(s, at, EVENTS, "op-1");
-        until(s, site, has_heard, (size_t)at + 1, "a first result");
+        until(s, site, site_has_heard, (size_t)at + 1, "a first result");
         server_kill(s->serve);
-        until(s, site, has_lost, (size_t)i + 1, "a browser that lost crier");
+        until(s, site, site_has_lost, (size_t)i + 1, "a browser that lost crier");
         emit(s, at + EVENTS, EVENTS, "op-2");
         until_done(s, at + 2 * EVENTS - 1);
         server_restart(s->serve);
-        until(s, site, has_opened, (size_t)i + 2, "a browser that came back");
+        until(s, site, site_has_opened, (size_t)i + 2, "a browser that came back");
     }
     until_done(s, -1);
     entries = scene_redis(s->scene, "XRANGE %s - +", OPERATION_RESULTS);
-    until(s, site, has_heard, entries->count, "all results");
+    until(s, site, site_has_heard, entries->count, "all results");
     assert_heard_as_in_redis(s, entries, 2 * ROUNDS * EVENTS);
 }
 
@@ -344,7 +265,7 @@ static void a_page_of_another_origin_hears_nothing(void **state)
     struct site *site = &s->unlisted;
 
     browse(s, site, by_event_source, "");
-    until(s, site, is_closed, 0, "a browser that was sent away");
+    until(s, site, site_is_closed, 0, "a browser that was sent away");
     emit(s, 0, 3, "op-1");
     until_done(s, 2);
     post_server_lock(site->server);
@@ -372,9 +293,9 @@ static void a_page_listens_with_its_token_by_fetch(void **state)
 
     serve_await_token(s->serve, token);
     browse(s, site, by_fetch, token);
-    until(s, site, has_opened, 1, "a page with a token");
+    until(s, site, site_has_opened, 1, "a page with a token");
     emit(s, 0, 3, "op-1");
-    until(s, site, has_heard, 3, "three results");
+    until(s, site, site_has_heard, 3, "three results");
     free(token);
 }
 
@@ -384,7 +305,7 @@ static void an_event_source_hears_nothing_where_a_token_is_needed(void **state)
     struct stage *s = *state;
 
     browse(s, &s->listed, by_event_source, "");
-    until(s, &s->listed, is_closed, 0, "a browser that was sent away");
+    until(s, &s->listed, site_is_closed, 0, "a browser that was sent away");
     assert_int_equal(s->listed.opened, 0);
 }
 

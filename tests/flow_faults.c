@@ -17,9 +17,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/http.h"
-#include "base/json.h"
 #include "notifier/dead.h"
 #include "notifier/stream.h"
+#include "support/audit_held.h"
 #include "support/fault_proxy.h"
 #include "support/scene.h"
 #include "support/search_index.h"
@@ -141,73 +141,6 @@ static void wait_until_done(struct stage *st, int64_t seconds)
     }
 }
 
-/* What the service says of itself is an entry, too: a new leader. */
-static bool is_change(const json_t *entry)
-{
-    return !text_starts(json_member_text(entry, "action", ""), "crier.");
-}
-
-static int64_t count_changes(struct stage *st)
-{
-    char path[100];
-    json_t *answer;
-    int64_t count;
-
-    index_count(&st->direct, "audit-*"); /* refreshes */
-    snprintf(path, sizeof path, "/%saudit-*/_count", st->direct.opensearch.prefix);
-    answer = index_ask(&st->direct, "POST", path,
-                       "{\"query\":{\"bool\":{\"must_not\":{\"prefix\":{\"action\":\"crier.\"}}}}}");
-    count = json_integer_value(json_object_get(answer, "count"));
-    json_decref(answer);
-    return count;
-}
-
-/* Whatever died meanwhile, the lines hold together. */
-static void check_chain(struct stage *st)
-{
-    const char *arguments[] = {"audit", "verify", "--config", st->scene->config_path, st->audit_path, NULL};
-    char *out;
-
-    if (crier_run(&out, arguments) != 0)
-        fail_msg("%s", out);
-    free(out);
-}
-
-/* Each change has one line of its own in the file, and one document. */
-static void check_audit(struct stage *st, int64_t changes)
-{
-    struct buf text = BUF_INIT;
-    struct error err;
-    int64_t lines = 0;
-    char **ids;
-
-    assert_true(file_read(st->audit_path, 256 * 1024 * 1024, &text, &err));
-    for (size_t i = 0; i < text.length; i++)
-        lines += text.data[i] == '\n';
-    ids = calloc((size_t)lines + 1, sizeof *ids);
-    assert_non_null(ids);
-    lines = 0;
-    for (char *line = text.data, *end; (end = strchr(line, '\n')); line = end + 1) {
-        json_t *entry = json_text_parse(line, (size_t)(end - line), JSON_DEPTH_DEFAULT, &err);
-
-        assert_non_null(entry); /* not torn */
-        if (is_change(entry))
-            ids[lines++] = strdup(json_member_text(entry, "id", ""));
-        json_decref(entry);
-    }
-    assert_int_equal(lines, changes);
-    for (int64_t i = 0; i < lines; i++)
-        for (int64_t j = i + 1; j < lines; j++)
-            if (strcmp(ids[i], ids[j]) == 0)
-                fail_msg("audit entry %s is there twice", ids[i]);
-    for (int64_t i = 0; i < lines; i++)
-        free(ids[i]);
-    free(ids);
-    buf_release(&text);
-    assert_int_equal(count_changes(st), changes);
-    check_chain(st);
-}
-
 static void check_dead(struct stage *st, int64_t wanted)
 {
     struct dead_letter *letters;
@@ -231,7 +164,7 @@ static void check_all(struct stage *st, struct traffic *t)
     index_count(&st->direct, "members");
     traffic_check_views(t, &st->direct, "events-stats-*");
     traffic_check_members(t, &st->direct, "members");
-    check_audit(st, traffic_changes(t));
+    audit_held_check(st->scene, &st->direct, st->audit_path, traffic_changes(t));
     check_dead(st, traffic_broken(t));
 }
 

@@ -2,7 +2,6 @@
  * What a stranger may send to the door: garbage, bodies without end, bombs, senders that stop halfway. Each is refused
  * or cut off; the service goes on answering others, and its memory stays flat.
  */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,10 +22,8 @@
 #include "support/usage.h"
 
 enum {
-    WAIT_S = 60, /* for an answer: a machine under load, with sanitizers */
-    REPLY_BYTES = 8192,
+    WAIT_S = 60,       /* for an answer: a machine under load, with sanitizers */
     CONNECTIONS = 400, /* [http] connections, below */
-    CUT_OFF = 0,       /* instead of a status: closed without an answer */
     MANY = 100000,
     NEVER_MIB = 64, /* of a body, that the door reads or the sockets hold */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -82,48 +79,21 @@ static int connect_from(const struct stage *st, const char *address)
     return raw_connect(st->serve, address, WAIT_S);
 }
 
-static bool holds_whole_reply(const char *reply)
-{
-    const char *body = strstr(reply, "\r\n\r\n"), *length = strstr(reply, "Content-Length: ");
-
-    return body && (!length || strlen(body + 4) >= (size_t)atol(length + strlen("Content-Length: ")));
-}
-
-/* The status of the next reply, all of it in text; CUT_OFF where the connection ended before one. */
-static int read_reply(int fd, char text[REPLY_BYTES])
-{
-    size_t length = 0;
-    int status = CUT_OFF;
-
-    text[0] = '\0';
-    while (length + 1 < REPLY_BYTES && !holds_whole_reply(text)) {
-        ssize_t got = recv(fd, text + length, REPLY_BYTES - 1 - length, 0);
-
-        if (got < 0 && errno == EAGAIN)
-            fail_msg("no answer within %d s", WAIT_S);
-        if (got <= 0)
-            break;
-        length += (size_t)got;
-        text[length] = '\0';
-    }
-    sscanf(text, "HTTP/1.1 %d", &status);
-    return status;
-}
-
 /* Sends bytes, which the door need not read to their end, and reads its answer. */
-static int exchange(const struct stage *st, const char *bytes, size_t length, bool half_closed, char text[REPLY_BYTES])
+static int exchange(const struct stage *st, const char *bytes, size_t length, bool half_closed,
+                    char text[RAW_REPLY_BYTES])
 {
     int fd = connect_from(st, NULL), status;
 
     socket_send(fd, bytes, length);
     if (half_closed)
         shutdown(fd, SHUT_WR);
-    status = read_reply(fd, text);
+    status = raw_reply(fd, text);
     close(fd);
     return status;
 }
 
-static int post(const struct stage *st, const char *head, const char *body, size_t length, char text[REPLY_BYTES])
+static int post(const struct stage *st, const char *head, const char *body, size_t length, char text[RAW_REPLY_BYTES])
 {
     struct buf request = BUF_INIT;
     int status;
@@ -140,10 +110,10 @@ static void answers_others(const struct stage *st)
 {
     int64_t start_ms = clock_monotonic_ms();
     int fd = connect_from(st, "127.0.0.2");
-    char text[REPLY_BYTES];
+    char text[RAW_REPLY_BYTES];
 
     assert_true(socket_send(fd, BYTES("GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")));
-    assert_int_equal(read_reply(fd, text), 200);
+    assert_int_equal(raw_reply(fd, text), 200);
     close(fd);
     assert_in_range(clock_monotonic_ms() - start_ms, 0, 20000);
 }
@@ -190,7 +160,7 @@ static void what_is_no_http_or_doubtful_is_refused(void **state)
         {BYTES(POST "Content-Length: 2\r\n\r\n{}"),                                            415, "must be"    },
         {BYTES(STRUCTURED "Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}"),              415, "gzip"       },
     };
-    char text[REPLY_BYTES];
+    char text[RAW_REPLY_BYTES];
 
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++) {
         int status = exchange(*state, all[i].bytes, all[i].length, false, text);
@@ -217,7 +187,7 @@ static void bad_json_is_refused_with_its_place(void **state)
         {BYTES(WITH("{}") "{}"),                      400, "(byte 77): end of file"},
         {BYTES(WITH("[1]")),                          400, "data must be"          },
     };
-    char text[REPLY_BYTES];
+    char text[RAW_REPLY_BYTES];
 
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++) {
         int status = post(*state, STRUCTURED, all[i].bytes, all[i].length, text);
@@ -230,7 +200,7 @@ static void bad_json_is_refused_with_its_place(void **state)
 static void a_million_levels_cost_nothing(void **state)
 {
     struct buf deep = BUF_INIT;
-    char text[REPLY_BYTES];
+    char text[RAW_REPLY_BYTES];
 
     for (int i = 0; i < 1000000; i++)
         buf_add_char(&deep, '[');
@@ -244,7 +214,7 @@ static void a_million_levels_cost_nothing(void **state)
 static void heads_without_end_are_refused(void **state)
 {
     struct buf address = BUF_INIT, headers = BUF_INIT, trailers = BUF_INIT;
-    char text[REPLY_BYTES];
+    char text[RAW_REPLY_BYTES];
 
     buf_add_text(&address, "GET /");
     for (int i = 0; i < 65536; i++)
@@ -300,7 +270,7 @@ static void packed_bodies_are_measured_unpacked(void **state)
 {
     static const char packed[] = LINES "Content-Encoding: gzip\r\n";
     struct buf bomb = BUF_INIT, small = BUF_INIT;
-    char text[REPLY_BYTES];
+    char text[RAW_REPLY_BYTES];
 
     pack(&bomb, 256 << 20);
     pack(&small, 1000);
@@ -316,7 +286,7 @@ static void packed_bodies_are_measured_unpacked(void **state)
 /* A good event with a few bytes changed may be another good one; it is never more than refused. */
 static void random_bytes_are_never_more_than_refused(void **state)
 {
-    char bytes[2000], text[REPLY_BYTES];
+    char bytes[2000], text[RAW_REPLY_BYTES];
     struct stage *st = *state;
 
     srand(20261120);
@@ -337,7 +307,7 @@ static void random_bytes_are_never_more_than_refused(void **state)
                 event[rand() % (int)(sizeof event - 1)] = bytes[i % length];
             status = post(st, STRUCTURED, event, sizeof event - 1, text);
         }
-        if (status != CUT_OFF && status != 202 && (status < 400 || status > 499))
+        if (status != RAW_CUT_OFF && status != 202 && (status < 400 || status > 499))
             fail_msg("round %d is answered %s", round, text);
     }
 }
@@ -389,7 +359,7 @@ static void senders_that_stop_halfway_hold_nobody_up_and_are_sent_away(void **st
 {
     enum { COUNT = 200 };
     int halfway[COUNT];
-    char text[REPLY_BYTES];
+    char text[RAW_REPLY_BYTES];
 
     for (int i = 0; i < COUNT; i++) {
         halfway[i] = connect_from(*state, NULL);
@@ -399,9 +369,9 @@ static void senders_that_stop_halfway_hold_nobody_up_and_are_sent_away(void **st
     }
     answers_others(*state);
     for (int i = 0; i < COUNT; i++) { /* [http] idle is 10 s */
-        int status = read_reply(halfway[i], text);
+        int status = raw_reply(halfway[i], text);
 
-        assert_true(status == CUT_OFF || status == 408 || status == 400);
+        assert_true(status == RAW_CUT_OFF || status == 408 || status == 400);
         close(halfway[i]);
     }
 }
