@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "notifier/append.h"
@@ -17,6 +16,17 @@ struct deed {
     const struct settings *settings;
     char *type, *note; /* NULL: nobody wants to know */
 };
+
+/* Redis's clock is that of all members: of one whose own is wrong no deed is lost too soon, or too late. */
+#define NOW_MS "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000) "
+
+/* ARGV: how long without a word, the note. */
+static const char keep_script[] =
+    NOW_MS "return redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[1]), ARGV[2])";
+
+/* ARGV: how many. */
+static const char lost_script[] =
+    NOW_MS "return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'LIMIT', 0, ARGV[1])";
 
 static bool is_wanted(const struct settings *s, struct redis *r, const char *type)
 {
@@ -34,8 +44,8 @@ static bool is_wanted(const struct settings *s, struct redis *r, const char *typ
 static bool keep(const char *note, struct redis *r, struct error *err)
 {
     struct arena *arena = arena_new();
-    bool ok = redis_do(r, arena, NULL, err, "ZADD " DEEDS_UNDER_WAY " %lld %s",
-                       (long long)(clock_wall_us() / 1000 + DEED_LIFE_MS), note);
+    bool ok = redis_do(r, arena, NULL, err, "EVAL %s 1 " DEEDS_UNDER_WAY " %lld %s", keep_script,
+                       (long long)DEED_LIFE_MS, note);
 
     arena_free(arena);
     return ok;
@@ -118,18 +128,29 @@ bool deed_settle(struct deed *d, struct redis *r, bool done, const struct error 
 
 /* ------------------------------------------------------------------------------------------------------- the lost */
 
+/* A note that nobody can read, of another version say, keeps none of the others back. */
+static bool tell_lost(const struct settings *s, struct redis *r, const char *note, struct error *err)
+{
+    json_t *end =
+        json_pack("{s:s, s:s}", "outcome", "unknown", "reason", "its process was gone before it told the end");
+
+    if (tell(s, r, note, end, err))
+        return true;
+    if (err->kind != ERROR_INPUT)
+        return false;
+    log_error("a deed that was not ended cannot be told to the audit: %s: %.500s", err->text, note);
+    return forget(note, r, err);
+}
+
 bool deeds_tell_lost(const struct settings *s, struct redis *r, struct error *err)
 {
     struct arena *arena = arena_new();
     const struct reply *lost;
-    bool ok = redis_do(r, arena, &lost, err, "ZRANGEBYSCORE " DEEDS_UNDER_WAY " -inf %lld LIMIT 0 %lld",
-                       (long long)(clock_wall_us() / 1000), (long long)LOST_AT_A_TIME);
+    bool ok =
+        redis_do(r, arena, &lost, err, "EVAL %s 1 " DEEDS_UNDER_WAY " %lld", lost_script, (long long)LOST_AT_A_TIME);
 
     for (size_t i = 0; ok && i < lost->count; i++)
-        ok =
-            tell(s, r, lost->items[i].text,
-                 json_pack("{s:s, s:s}", "outcome", "unknown", "reason", "its process was gone before it told the end"),
-                 err);
+        ok = tell_lost(s, r, lost->items[i].text, err);
     arena_free(arena);
     return ok;
 }

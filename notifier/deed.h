@@ -18,7 +18,8 @@
 #include "base/redis.h"
 #include "config/settings.h"
 
-#define DEEDS_UNDER_WAY "crier:{deeds}:under-way" /* a sorted set: the deed, by when it counts as lost, in ms */
+#define DEEDS_UNDER_WAY                                                                                                \
+    "crier:{deeds}:under-way" /* a sorted set: the deed, when it counts as lost: ms of Redis's clock */
 
 enum { DEED_LIFE_MS = 300000 /* without a word of its process */ };
 

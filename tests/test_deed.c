@@ -129,6 +129,21 @@ static void one_whose_process_is_gone_is_told_once_as_of_unknown_end(void **stat
     assert_int_equal(under_way(s), 0);
 }
 
+static void a_note_that_cannot_be_read_keeps_no_other_back(void **state)
+{
+    struct scene *s = *state;
+    struct deed *gone = begin(s);
+    struct error err;
+
+    scene_redis(s, "ZADD " DEEDS_UNDER_WAY " 0 {");
+    lose_all(s);
+    tell_lost(s);
+    assert_int_equal(events(s), 1);
+    assert_string_equal(newest(s, "outcome"), "unknown");
+    assert_int_equal(under_way(s), 0);
+    assert_true(deed_end(gone, s->redis, NULL, 0, &err));
+}
+
 static void what_cannot_be_noted_is_not_begun(void **state)
 {
     struct scene *s = *state;
@@ -210,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_deed_is_noted_before_and_one_event_after),
         TEST(one_whose_process_is_gone_is_told_once_as_of_unknown_end),
+        TEST(a_note_that_cannot_be_read_keeps_no_other_back),
         TEST(what_cannot_be_noted_is_not_begun),
         TEST(an_end_that_cannot_be_told_leaves_the_note),
         cmocka_unit_test_setup_teardown(where_there_is_no_audit_nothing_is_noted, setup_without_audit, teardown),
