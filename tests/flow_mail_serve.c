@@ -161,30 +161,26 @@ static int64_t due_later(struct mail_stage *s)
 /* By the claims of the service that went they would wait for most of a minute. */
 static void a_service_that_is_stopped_leaves_no_mail_claimed(void **state)
 {
-    enum { RECIPIENTS = 200, STOPS = 3 };
+    enum { RECIPIENTS = 500, EVENTS = 20 };
     struct mail_stage *s = mail_stage_open("");
     struct server *serve = crier_serve_start(s->scene->config_path);
     struct buf data = BUF_INIT;
-    json_t *all;
 
     (void)state;
     buf_add_text(&data, "{\"name\":\"N\",\"to\":[");
     for (int i = 0; i < RECIPIENTS; i++)
         buf_printf(&data, "%s\"u%d@example.org\"", i > 0 ? "," : "", i);
     buf_add_text(&data, "]}");
-    append(s, "a", data.data);
-    for (size_t i = 0; i < STOPS; i++) {
-        json_decref(mail_server_await(s->server, 10 + 30 * i));
-        server_stop(serve);
-        assert_int_equal(due_later(s), 0);
-        server_restart(serve);
+    for (int i = 0; i < EVENTS; i++) {
+        char id[8];
+
+        snprintf(id, sizeof id, "e%d", i);
+        append(s, id, data.data);
     }
-    json_decref(mail_server_await(s->server, RECIPIENTS));
+    json_decref(mail_server_await(s->server, 10));
     server_stop(serve);
-    assert_int_equal(scene_redis(s->scene, "ZCARD crier:{mail}:due:mails")->integer, 0);
-    all = mail_server_messages(s->server);
-    assert_int_equal(json_array_size(all), RECIPIENTS);
-    json_decref(all);
+    assert_true(scene_redis(s->scene, "ZCARD crier:{mail}:due:mails")->integer > 0); /* else nothing is seen here */
+    assert_int_equal(due_later(s), 0);
     buf_release(&data);
     server_free(serve);
     mail_stage_close(s);
