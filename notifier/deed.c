@@ -108,10 +108,18 @@ static json_t *failure(const char *why, int exit_code)
     return end;
 }
 
+/* A link that Redis closed meanwhile is known only once it is used: the second time it is another. */
+static bool tell_end(const struct deed *d, struct redis *r, const char *failed, int exit_code, struct error *err)
+{
+    for (int tries = 0; tries < 2; tries++)
+        if (tell(d->settings, r, d->note, failed ? failure(failed, exit_code) : NULL, err))
+            return true;
+    return error_in(err, "the audit will say of %s that its end is unknown", d->type);
+}
+
 bool deed_end(struct deed *d, struct redis *r, const char *failed, int exit_code, struct error *err)
 {
-    bool ok = !d->note || tell(d->settings, r, d->note, failed ? failure(failed, exit_code) : NULL, err) ||
-              error_in(err, "the audit will say of %s that its end is unknown", d->type);
+    bool ok = !d->note || tell_end(d, r, failed, exit_code, err);
 
     deed_free(d);
     return ok;

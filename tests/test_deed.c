@@ -171,6 +171,21 @@ static void an_end_that_cannot_be_told_leaves_the_note(void **state)
     assert_string_equal(newest(s, "outcome"), "unknown");
 }
 
+static void a_redis_that_was_started_anew_meanwhile_is_told_the_end(void **state)
+{
+    struct scene *s = *state;
+    struct deed *d = begin(s);
+    struct error err = ERROR_INIT;
+
+    server_stop(s->redis_server);
+    server_restart(s->redis_server);
+    if (!deed_end(d, s->redis, NULL, 0, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(events(s), 1);
+    assert_string_equal(newest(s, "outcome"), "");
+    assert_int_equal(under_way(s), 0);
+}
+
 static void where_there_is_no_audit_nothing_is_noted(void **state)
 {
     struct scene *s = *state;
@@ -228,6 +243,7 @@ int main(void)
         TEST(a_note_that_cannot_be_read_keeps_no_other_back),
         TEST(what_cannot_be_noted_is_not_begun),
         TEST(an_end_that_cannot_be_told_leaves_the_note),
+        TEST(a_redis_that_was_started_anew_meanwhile_is_told_the_end),
         cmocka_unit_test_setup_teardown(where_there_is_no_audit_nothing_is_noted, setup_without_audit, teardown),
         TEST(of_many_deeds_of_a_verb_each_has_its_own_end),
     };
