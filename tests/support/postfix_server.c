@@ -140,6 +140,7 @@ struct server *postfix_server_start(void)
     put_file(s, "master.cf", text.data);
     buf_release(&text);
     put_file(s, "denied", "");
+    s->foreign_end = true;
     server_argument(s, "%s", master);
     server_argument(s, "-c");
     server_argument(s, "%s", s->folder);

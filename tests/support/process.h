@@ -25,6 +25,7 @@ struct server {
     bool unprivileged; /* for programs that refuse to run as root */
     bool lent;         /* another's: not ours to end */
     int stop_signal;   /* 0: SIGTERM */
+    bool foreign_end;  /* it ends with codes of its own, which nobody here looks at */
     bool (*answers)(const struct server *s);
     pid_t pid; /* 0: not running */
     int exit_code;

@@ -283,7 +283,7 @@ static void end_by(struct server *s, int signal, int exit_code)
 {
     send_signal(s, signal);
     wait_for_end(s);
-    if (s->exit_code != exit_code && s->exit_code != 128 + signal)
+    if (!s->foreign_end && s->exit_code != exit_code && s->exit_code != 128 + signal)
         server_fail(s, "ended in a way of its own");
 }
 
