@@ -9,7 +9,7 @@
 #include "notifier/append.h"
 #include "notifier/service_event.h"
 
-enum { LOST_AT_A_TIME = 100 };
+enum { LOST_AT_A_TIME = 10 }; /* two questions each, beside the renewals of a lease of some seconds */
 
 /* The note is what Redis keeps: the event without its end. */
 struct deed {
