@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "notifier/door_page.h"
 #include "support/audit_search_stage.h"
+#include "support/found_ids.h"
 #include "support/scene.h"
 
 static void assert_search(struct scene *s, const char *option, const char *value, const char *wanted)
@@ -24,7 +25,7 @@ static void assert_search(struct scene *s, const char *option, const char *value
     entries = json_text_parse(out, strlen(out), 64, &err);
     if (!entries)
         fail_msg("%s: %s", err.text, out);
-    ids = audit_search_stage_ids(entries);
+    ids = found_ids(entries);
     assert_string_equal(ids, wanted);
     json_decref(entries);
     free(ids);
@@ -35,7 +36,7 @@ static void assert_page(struct scene *s, const char *name, const char *value, co
 {
     struct page_argument argument = {name, value};
     json_t *answer = audit_search_stage_page(s, &argument, name ? 1 : 0, "", 200);
-    char *ids = audit_search_stage_ids(json_object_get(answer, "entries"));
+    char *ids = found_ids(json_object_get(answer, "entries"));
 
     assert_string_equal(ids, wanted);
     assert_true(json_is_null(json_object_get(answer, "next")));
@@ -89,7 +90,7 @@ static void filters_narrow_together(void **state)
         {"from",     "2026-11-03"}
     };
     json_t *answer = audit_search_stage_page(*state, arguments, 3, "", 200);
-    char *ids = audit_search_stage_ids(json_object_get(answer, "entries"));
+    char *ids = found_ids(json_object_get(answer, "entries"));
 
     assert_string_equal(ids, "e3 ");
     json_decref(answer);
@@ -108,7 +109,7 @@ static void pages_follow_one_another_without_gap_or_repeat(void **state)
 
     do {
         json_t *answer = audit_search_stage_page(*state, arguments, *after ? 2 : 1, "", 200);
-        char *ids = audit_search_stage_ids(json_object_get(answer, "entries"));
+        char *ids = found_ids(json_object_get(answer, "entries"));
 
         buf_add_text(&all, ids);
         snprintf(after, sizeof after, "%s", json_member_text(answer, "next", ""));

@@ -14,6 +14,7 @@
 #include "handlers/history/history_search.h"
 #include "notifier/door_page.h"
 #include "notifier/pattern.h"
+#include "support/found_ids.h"
 #include "support/history_stage.h"
 #include "support/scene.h"
 #include "support/search_index.h"
@@ -31,7 +32,7 @@ static void assert_found(struct scene *s, const char *option, const char *value,
     events = json_text_parse(out, strlen(out), 64, &err);
     if (!events)
         fail_msg("%s: %s", err.text, out);
-    ids = history_ids(events);
+    ids = found_ids(events);
     if (strcmp(ids, wanted) != 0)
         fail_msg("%s %s finds %s instead of %s", option, value, ids, wanted);
     json_decref(events);
@@ -43,7 +44,7 @@ static void assert_page(struct scene *s, const char *name, const char *value, co
 {
     struct page_argument argument = {name, value};
     json_t *answer = history_ask(s, &argument, name ? 1 : 0, events, 200);
-    char *ids = history_ids(json_object_get(answer, "events"));
+    char *ids = found_ids(json_object_get(answer, "events"));
 
     if (strcmp(ids, wanted) != 0)
         fail_msg("%s = %s finds %s instead of %s", name, value, ids, wanted);
@@ -132,7 +133,7 @@ static void filters_narrow_together(void **state)
         {"from",      "2026-11-03"}
     };
     json_t *answer = history_ask(*state, arguments, 3, "", 200);
-    char *ids = history_ids(json_object_get(answer, "events"));
+    char *ids = found_ids(json_object_get(answer, "events"));
 
     assert_string_equal(ids, "e3 ");
     json_decref(answer);
@@ -152,7 +153,7 @@ static char *read_pages(struct scene *s, const char *limit, const char *events, 
     *pages = 0;
     do {
         json_t *answer = history_ask(s, arguments, *after ? 2 : 1, events, 200);
-        char *ids = history_ids(json_object_get(answer, "events"));
+        char *ids = found_ids(json_object_get(answer, "events"));
 
         buf_add_text(&all, ids);
         snprintf(after, sizeof after, "%s", json_member_text(answer, "next", ""));
@@ -250,7 +251,7 @@ static void assert_second_page(struct scene *s, bool held, const char *wanted)
     work_off(s, "past");
     index_count(s->settings, "history-*"); /* refreshes */
     assert_true(history_page(c, &place, &(struct history_filter){.range = time_range_all}, 3, &after, &events, &err));
-    ids = history_ids(events);
+    ids = found_ids(events);
     assert_string_equal(ids, wanted);
     free(ids);
     json_decref(events);

@@ -77,15 +77,6 @@ int audit_search_stage_close(void **state)
     return 0;
 }
 
-char *audit_search_stage_ids(const json_t *entries)
-{
-    struct buf ids = BUF_INIT;
-
-    for (size_t i = 0; i < json_array_size(entries); i++)
-        buf_printf(&ids, "%s ", json_member_text(json_array_get(entries, i), "id", "?"));
-    return buf_take(&ids);
-}
-
 int audit_search_stage_verb(struct scene *s, const char *const more[3], char **out)
 {
     const char *arguments[] = {"audit", "search", "--config", s->config_path, "--json", more[0],

@@ -17,9 +17,6 @@ int audit_search_stage_open_platform(void **state);
 int audit_search_stage_open_tokens(void **state);
 int audit_search_stage_close(void **state);
 
-/* The ids of entries, "e5 e4 ", as JSON has them. Yours to free. */
-char *audit_search_stage_ids(const json_t *entries);
-
 /* `crier audit search --json` with up to three more words; its exit code. */
 int audit_search_stage_verb(struct scene *s, const char *const more[3], char **out);
 

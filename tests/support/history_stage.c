@@ -64,16 +64,6 @@ int history_stage_close(void **state)
     return 0;
 }
 
-char *history_ids(const json_t *events)
-{
-    struct buf ids = BUF_INIT;
-
-    buf_add_text(&ids, "");
-    for (size_t i = 0; i < json_array_size(events); i++)
-        buf_printf(&ids, "%s ", json_member_text(json_array_get(events, i), "id", "?"));
-    return buf_take(&ids);
-}
-
 int history_verb(struct scene *s, char **out, const char *one, const char *two, const char *three)
 {
     return crier_run(out, (const char *const[]){"history", "--config", s->config_path, one, two, three, NULL});

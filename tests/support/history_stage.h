@@ -23,9 +23,6 @@ int history_stage_close(void **state);
 
 struct event history_event(struct scene *s, size_t i); /* the deed as an event, in the scene's arena */
 
-/* The ids of events, "e5 e4 ", as JSON has them. Yours to free. */
-char *history_ids(const json_t *events);
-
 /* `crier history` with up to three more words; its exit code. */
 int history_verb(struct scene *s, char **out, const char *one, const char *two, const char *three);
 
